@@ -1,0 +1,121 @@
+#include "kernels/row_operations.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "kernels/cpu/row_kernels.h"
+
+namespace sluice::kernels {
+namespace {
+
+/// Columns per task where rows are too few to keep all threads busy.
+constexpr std::int64_t columns_per_task = 256;
+
+}  // namespace
+
+void mean_over_frames(Resources& resources, std::span<const TensorView> frames,
+                      std::span<const std::int32_t> positions, std::span<float> means) {
+  const std::int64_t width = frames[0].size(1);
+  const auto& kernels = resources.rows();
+  const float share = 1.0f / static_cast<float>(frames.size());
+  resources.pool().parallel_for(
+      static_cast<std::int64_t>(positions.size()), [&](std::int64_t i, int) {
+        float* mean = means.data() + i * width;
+        const std::int32_t position = positions[static_cast<std::size_t>(i)];
+        kernels.load(mean, frames[0].row(position), frames[0].dtype(), width);
+        for (const auto& frame : frames.subspan(1))
+          kernels.add_scaled(mean, frame.row(position), frame.dtype(), 1.0f, width);
+        if (frames.size() > 1) kernels.scale(mean, share, width);
+      });
+}
+
+void blend_clusters(Resources& resources, std::span<const float> rows, std::int64_t width,
+                    std::span<const std::int32_t> centres, std::span<const std::int32_t> cluster,
+                    const ClusterBlend& blend, std::span<const std::int64_t> output_rows,
+                    Tensor& output) {
+  const auto& kernels = resources.rows();
+  const auto beta = static_cast<float>(blend.beta);
+  const std::size_t row_bytes = static_cast<std::size_t>(width) * item_size(output.dtype());
+  resources.pool().parallel_for(static_cast<std::int64_t>(centres.size()), [&](std::int64_t c,
+                                                                               int) {
+    thread_local std::vector<float> sum;
+    sum.resize(static_cast<std::size_t>(width));
+    const auto centre = static_cast<std::size_t>(centres[static_cast<std::size_t>(c)]);
+    const auto row = [&](std::size_t i) {
+      return rows.data() + static_cast<std::int64_t>(i) * width;
+    };
+    std::int64_t members = 0;
+    std::fill(sum.begin(), sum.end(), 0.0f);
+    for (std::size_t i = 0; i < cluster.size(); ++i) {
+      if (cluster[i] != c || i == centre) continue;
+      kernels.add_scaled(sum.data(), row(i), DType::f32, 1.0f, width);
+      ++members;
+    }
+    if (members == 0) {
+      kernels.load(sum.data(), row(centre), DType::f32, width);
+    } else if (blend.plain_mean) {
+      kernels.add_scaled(sum.data(), row(centre), DType::f32, 1.0f, width);
+      kernels.scale(sum.data(), 1.0f / static_cast<float>(members + 1), width);
+    } else {
+      kernels.scale(sum.data(), (1.0f - beta) / static_cast<float>(members), width);
+      kernels.add_scaled(sum.data(), row(centre), DType::f32, beta, width);
+    }
+    auto* target = static_cast<std::byte*>(output.data()) +
+                   static_cast<std::size_t>(output_rows[static_cast<std::size_t>(c)]) * row_bytes;
+    kernels.store(target, sum.data(), output.dtype(), width);
+  });
+}
+
+void distinctness(Resources& resources, const TensorView& frame,
+                  std::span<const std::uint8_t> finite, std::span<float> score) {
+  const auto& kernels = resources.rows();
+  const DType dtype = frame.dtype();
+  const std::int64_t positions = frame.size(0);
+  const std::int64_t width = frame.size(1);
+  thread_local std::vector<float> inverse_length;
+  thread_local std::vector<float> direction;
+  inverse_length.resize(static_cast<std::size_t>(positions));
+  direction.assign(static_cast<std::size_t>(width), 0.0f);
+
+  resources.pool().parallel_for(
+      positions, [&, lengths = inverse_length.data()](std::int64_t p, int) {
+        float unused = 0;
+        float square = 0;
+        if (finite[static_cast<std::size_t>(p)] != 0)
+          kernels.dot_and_square(frame.row(p), frame.row(p), dtype, width, &unused, &square);
+        const bool usable = square > 0 && std::isfinite(square);
+        lengths[p] = usable ? 1.0f / std::sqrt(square) : 0.0f;
+      });
+  const std::int64_t tasks = (width + columns_per_task - 1) / columns_per_task;
+  resources.pool().parallel_for(
+      tasks, [&, lengths = inverse_length.data(), mean = direction.data()](std::int64_t task, int) {
+        const std::int64_t begin = task * columns_per_task;
+        const std::int64_t columns = std::min(columns_per_task, width - begin);
+        const std::size_t offset = static_cast<std::size_t>(begin) * item_size(dtype);
+        for (std::int64_t p = 0; p < positions; ++p)
+          if (lengths[p] > 0)
+            kernels.add_scaled(mean + begin, frame.row(p) + offset, dtype, lengths[p], columns);
+      });
+  float unused = 0;
+  float square = 0;
+  kernels.dot_and_square(direction.data(), direction.data(), DType::f32, width, &unused, &square);
+  const float scale = square > 0 && std::isfinite(square) ? 1.0f / std::sqrt(square) : 0.0f;
+
+  resources.pool().parallel_for(positions, [&, lengths = inverse_length.data(),
+                                            mean = direction.data()](std::int64_t p, int) {
+    const auto at = static_cast<std::size_t>(p);
+    score[at] = 0;
+    if (!(lengths[p] > 0)) return;
+    thread_local std::vector<float> row;
+    row.resize(static_cast<std::size_t>(width));
+    kernels.load(row.data(), frame.row(p), dtype, width);
+    float dot = 0;
+    float row_square = 0;
+    kernels.dot_and_square(mean, row.data(), DType::f32, width, &dot, &row_square);
+    score[at] = 1.0f - dot * lengths[p] * scale;
+  });
+}
+
+}  // namespace sluice::kernels

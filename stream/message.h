@@ -1,0 +1,30 @@
+// What every Sluice blob says of itself, and which blobs a reader may believe; see docs/packet.md,
+// "Compatibility".
+#pragma once
+
+#include <string_view>
+
+#include "stream/safetensors.h"
+
+namespace sluice::stream {
+
+/// "major.minor" of all messages and token files. Readers accept any minor of a major they know,
+/// and ignore keys they don't.
+inline constexpr std::string_view message_schema = "1.0";
+
+/// The values of the key `sluice.message`.
+namespace message_kind {
+inline constexpr std::string_view packet = "packet";
+inline constexpr std::string_view feedback = "feedback";
+inline constexpr std::string_view features = "features";
+inline constexpr std::string_view tokens = "tokens";
+}  // namespace message_kind
+
+/// Adds `sluice.message` and `sluice.schema`.
+void put_message_header(Metadata& metadata, std::string_view kind);
+
+/// Throws sluice::Error unless the blob is of this kind and of a major version that we know, and
+/// requires (`sluice.requires`) nothing that we don't.
+void check_message_header(const SafetensorsView& blob, std::string_view kind);
+
+}  // namespace sluice::stream

@@ -1,0 +1,101 @@
+#include "stream/packet_check.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "kernels/error.h"
+#include "kernels/rounding.h"
+
+namespace sluice::stream {
+
+std::vector<std::string> PacketCheck::check(const Packet& packet) {
+  std::vector<std::string> found;
+  if (previous_ && packet.sequence == 0) previous_.reset();  // the sender was restarted
+  check_counts(packet, found);
+  check_totals(packet, found);
+  check_sequence(packet, found);
+  check_tokens(packet, found);
+  ++packets_;
+  tokens_ += packet.kept;
+  violations_ += static_cast<std::int64_t>(found.size());
+
+  Packet header;
+  header.sequence = packet.sequence;
+  header.segment_first = packet.segment_first;
+  header.segment_last = packet.segment_last;
+  header.totals = packet.totals;
+  header.settings_hash = packet.settings_hash;
+  previous_ = std::move(header);
+  return found;
+}
+
+void PacketCheck::check_counts(const Packet& packet, std::vector<std::string>& found) const {
+  std::int64_t rows = 0;
+  for (const auto& batch : packet.batches) rows += batch.size();
+  if (rows != packet.kept) found.push_back(concat("holds ", rows, " tokens, says ", packet.kept));
+  const std::int64_t expected = std::min(packet.budget, packet.available);
+  if (packet.kept != expected)
+    found.push_back(concat("kept ", packet.kept, " of ", packet.available, " with a budget of ",
+                           packet.budget, "; expected exactly ", expected));
+}
+
+void PacketCheck::check_totals(const Packet& packet, std::vector<std::string>& found) const {
+  const RunningTotals& totals = packet.totals;
+  const auto earned = kernels::round_half_even(packet.retain * static_cast<double>(totals.seen));
+  if (totals.kept + totals.unspent != earned)
+    found.push_back(concat("in all kept ", totals.kept, " and left ", totals.unspent,
+                           " unspent; expected ", earned, " together, the rounded share ",
+                           packet.retain, " of ", totals.seen));
+  if (totals.kept > totals.available || totals.available > totals.seen)
+    found.push_back(concat("totals out of order: kept ", totals.kept, ", available ",
+                           totals.available, ", seen ", totals.seen));
+}
+
+void PacketCheck::check_sequence(const Packet& packet, std::vector<std::string>& found) {
+  if (!previous_) return;
+  const std::int64_t gap = packet.sequence - previous_->sequence - 1;
+  if (gap < 0) {
+    found.push_back(concat("sequence ", packet.sequence, " after ", previous_->sequence));
+    return;
+  }
+  missing_ += gap;
+  const RunningTotals& before = previous_->totals;
+  const RunningTotals& now = packet.totals;
+  if (now.seen < before.seen || now.kept < before.kept || now.frames < before.frames)
+    found.push_back("running totals went down");
+  if (gap == 0 && now.kept - before.kept != packet.kept)
+    found.push_back(
+        concat("total kept grew by ", now.kept - before.kept, " with a packet of ", packet.kept));
+  if (gap == 0 && packet.segment_first && previous_->segment_last &&
+      *packet.segment_first != *previous_->segment_last + 1)
+    found.push_back(concat("segment starts at frame ", *packet.segment_first, " after frame ",
+                           *previous_->segment_last));
+  if (packet.settings_hash != previous_->settings_hash)
+    found.push_back("the settings changed in mid-stream");
+}
+
+void PacketCheck::check_tokens(const Packet& packet, std::vector<std::string>& found) const {
+  if (!packet.segment_first || !packet.segment_last) return;
+  const std::int64_t frames = *packet.segment_last - *packet.segment_first + 1;
+  for (const auto& batch : packet.batches) {
+    const auto report = [&](std::size_t row, const char* what) {
+      found.push_back(concat(batch.source.id, " token ", row, " ", what));
+    };
+    for (std::size_t row = 0; row < batch.frame.size(); ++row) {
+      if (batch.frame[row] < *packet.segment_first ||
+          batch.frame_last[row] > *packet.segment_last || batch.frame[row] > batch.frame_last[row])
+        report(row, "lies outside its segment");
+      if (batch.source.positions() > 0 && !batch.position.empty() &&
+          (batch.position[row] < 0 || batch.position[row] >= batch.source.positions()))
+        report(row, "lies outside its grid");
+      if (batch.weight[row] < 1) report(row, "stands for no input");
+      if (found.size() > 8) return;  // one broken packet need not fill the screen
+    }
+    const auto weight = std::accumulate(batch.weight.begin(), batch.weight.end(), std::int64_t{0});
+    if (batch.source.positions() > 0 && weight > frames * batch.source.positions())
+      found.push_back(concat(batch.source.id, " stands for ", weight, " input tokens; there were ",
+                             frames * batch.source.positions()));
+  }
+}
+
+}  // namespace sluice::stream

@@ -1,0 +1,204 @@
+#include "temporal/video_reducer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "kernels/redundancy.h"
+#include "kernels/rounding.h"
+#include "temporal/reduce.h"
+
+namespace sluice::temporal {
+namespace {
+
+void validate_options(const VideoReducerOptions& options) {
+  validate(options.reduction);
+  if (!options.causal) return;
+  if (options.latency < 1)
+    throw input_error("latency", concat(options.latency, " frames"), "at least 1");
+  if (options.credit_frames && *options.credit_frames < 1)
+    throw input_error("credit-frames", concat(*options.credit_frames), "at least 1");
+  if (options.reduction.budget)
+    throw input_error("budget", "a total for a stream, whose end is not known",
+                      "a share (retain) for a causal run");
+  if (options.reduction.rounding == Rounding::parity)
+    throw input_error("rounding", "parity in a causal run",
+                      "exact: the published counts need the whole recording");
+}
+
+}  // namespace
+
+VideoReducer::VideoReducer(kernels::Resources& resources, const stream::Source& source,
+                           const VideoReducerOptions& options)
+    : resources_(resources),
+      source_(source),
+      options_(options),
+      merger_(resources, options.reduction) {
+  validate_options(options);
+}
+
+void VideoReducer::require_like_first(const stream::FeatureFrame& frame) const {
+  const kernels::TensorView features = frame.features;
+  const auto where = [&](const char* what) { return concat(what, " of frame ", frames_pushed_); };
+  kernels::require_frame(features, where("features"));
+  if (frames_pushed_ > 0 && features.size(0) != positions_)
+    throw input_error(where("features"), concat(features.size(0), " positions"),
+                      concat(positions_, ", as in the first frame"));
+  const auto require_scores = [&](const kernels::Tensor& scores, const char* what) {
+    if (scores.defined() && (scores.shape().rank() != 1 || scores.size(0) != features.size(0) ||
+                             scores.dtype() != kernels::DType::f32))
+      throw input_error(where(what),
+                        concat(kernels::name(scores.dtype()), " ", scores.shape().to_string()),
+                        concat("f32 [", features.size(0), "]"));
+  };
+  require_scores(frame.attention, "attention");
+}
+
+VideoReducer::Waiting VideoReducer::fresh() {
+  if (spare_.empty()) return {};
+  Waiting reused = std::move(spare_.back());
+  spare_.pop_back();
+  return reused;
+}
+
+void VideoReducer::push(stream::FeatureFrame& frame) {
+  require_like_first(frame);
+  if (!segmenter_) {
+    positions_ = frame.features.size(0);
+    segmenter_.emplace(positions_, SegmenterOptions{options_.reduction.max_window,
+                                                    options_.causal ? options_.latency : 0});
+    const std::int64_t cap_frames = options_.credit_frames.value_or(options_.latency);
+    if (options_.causal)
+      budget_.emplace(options_.reduction.retain,
+                      kernels::round_half_even(options_.reduction.retain *
+                                               static_cast<double>(cap_frames * positions_)));
+  }
+  Waiting entry = fresh();
+  const auto positions = static_cast<std::size_t>(positions_);
+  entry.redundant_flags.resize(positions);
+  entry.similarity.resize(positions);
+  entry.finite.resize(positions);
+  const kernels::TensorView previous = !waiting_.empty() ? waiting_.back().frame.features.view()
+                                       : has_previous_   ? previous_.view()
+                                                         : kernels::TensorView();
+  kernels::compare_frames(resources_, previous, frame.features, options_.reduction.tau,
+                          entry.redundant_flags, entry.similarity, entry.finite);
+  entry.redundant.pack(entry.redundant_flags);
+  segmenter_->push(entry.redundant);
+  std::swap(entry.frame, frame);
+  waiting_.push_back(std::move(entry));
+  ++frames_pushed_;
+}
+
+void VideoReducer::finish() {
+  if (!segmenter_) return;
+  segmenter_->finish();
+  if (!options_.causal) share_whole_recording();
+}
+
+SegmentSupply VideoReducer::supply(const Segment& segment,
+                                   kernels::BitMask& static_positions) const {
+  static_positions.assign(positions_, segment.frames() > 1);
+  for (std::int64_t f = segment.first + 1; f <= segment.last; ++f)
+    static_positions &= waiting(f).redundant;
+  return supply_of(segment, static_positions,
+                   [&](std::int64_t f) { return waiting(segment.first + f).finite.data(); });
+}
+
+void VideoReducer::share_whole_recording() {
+  std::vector<SegmentSupply> supplies;
+  kernels::BitMask static_positions;
+  while (const auto segment = segmenter_->next()) {
+    recording_segments_.push_back(*segment);
+    supplies.push_back(supply(*segment, static_positions));
+  }
+  for (auto& quota : share_recording(supplies, positions_, options_.reduction))
+    recording_quotas_.push_back(std::move(quota));
+}
+
+bool VideoReducer::next(ReducedSegment& out) {
+  if (!segmenter_) return false;
+  kernels::BitMask static_positions;
+  if (options_.causal) {
+    const auto segment = segmenter_->next();
+    if (!segment) return false;
+    const SegmentSupply offer = supply(*segment, static_positions);
+    budget_->earn(segment->frames() * positions_);
+    const std::int64_t credit = budget_->credit();
+    const SegmentQuota quota = share_segment(offer, budget_->spend(offer.available()));
+    totals_.unspent = budget_->unspent();
+    emit(*segment, static_positions, offer, quota, credit, out);
+    return true;
+  }
+  if (recording_segments_.empty()) return false;
+  const Segment segment = recording_segments_.front();
+  const SegmentQuota quota = std::move(recording_quotas_.front());
+  recording_segments_.pop_front();
+  recording_quotas_.pop_front();
+  const SegmentSupply offer = supply(segment, static_positions);
+  if (recording_segments_.empty()) {
+    const std::int64_t tokens = frames_pushed_ * positions_;
+    const std::int64_t wanted = total_budget(tokens, tokens, options_.reduction);
+    totals_.unspent = std::max<std::int64_t>(0, wanted - totals_.kept - quota.total());
+  }
+  emit(segment, static_positions, offer, quota, quota.total(), out);
+  return true;
+}
+
+void VideoReducer::emit(const Segment& segment, const kernels::BitMask& static_positions,
+                        const SegmentSupply& offer, const SegmentQuota& quota, std::int64_t budget,
+                        ReducedSegment& out) {
+  const std::int64_t entries = segment.frames() * positions_;
+  out.segment = segment;
+  out.static_positions = offer.static_tokens;
+  out.static_kept = quota.static_tokens;
+  out.dynamic_available = offer.available() - offer.static_tokens;
+  out.dynamic_kept = quota.total() - quota.static_tokens;
+  out.budget = budget;
+  out.assignment.resize(static_cast<std::size_t>(entries));
+  out.similarity.clear();
+  out.redundant.clear();
+  out.pts.clear();
+  segment_frames_.clear();
+  for (std::int64_t f = segment.first; f <= segment.last; ++f) {
+    const Waiting& entry = waiting(f);
+    out.similarity.insert(out.similarity.end(), entry.similarity.begin(), entry.similarity.end());
+    out.redundant.insert(out.redundant.end(), entry.redundant_flags.begin(),
+                         entry.redundant_flags.end());
+    out.pts.push_back(entry.frame.pts);
+    SegmentFrame frame;
+    frame.features = entry.frame.features;
+    if (entry.frame.attention.defined()) frame.attention = entry.frame.attention.as<float>().data();
+    frame.similarity = entry.similarity.data();
+    frame.finite = entry.finite.data();
+    frame.pts = entry.frame.pts;
+    segment_frames_.push_back(frame);
+    totals_.non_finite += std::count(entry.finite.begin(), entry.finite.end(), 0);
+  }
+  const kernels::TensorView features = segment_frames_.front().features;
+  resize(out.tokens, quota.total(), features.dtype(), features.size(1));
+  out.tokens.source = source_;
+  out.tokens.source.feature_width = static_cast<std::int32_t>(features.size(1));
+  merger_.merge(segment, segment_frames_, static_positions, quota, 0, out.tokens, out.assignment);
+
+  totals_.frames += segment.frames();
+  totals_.seen += entries;
+  totals_.available += offer.available();
+  totals_.kept += quota.total();
+  ++totals_.packets;
+  totals_.forced_cuts += segment.forced ? 1 : 0;
+  out.totals = totals_;
+  release(segment);
+}
+
+void VideoReducer::release(const Segment& segment) {
+  // The next frame is compared with the last one pushed, even if its segment has left already.
+  has_previous_ = segment.last == frames_pushed_ - 1;
+  if (has_previous_) std::swap(previous_, waiting_.back().frame.features);
+  for (std::int64_t f = segment.first; f <= segment.last; ++f) {
+    spare_.push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
+  }
+  first_waiting_ = segment.last + 1;
+}
+
+}  // namespace sluice::temporal
