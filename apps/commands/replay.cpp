@@ -1,0 +1,94 @@
+// sluice replay: the engine over a recording, with files that show what it did.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+
+#include "apps/commands/command.h"
+#include "apps/commands/exit_code.h"
+#include "apps/interrupt.h"
+#include "apps/open_input.h"
+#include "apps/output_folder.h"
+#include "apps/progress.h"
+#include "apps/recording_pictures.h"
+#include "apps/recording_run.h"
+#include "apps/reduction_options.h"
+#include "apps/report/report.h"
+#include "apps/report/summary.h"
+
+namespace sluice::apps {
+namespace {
+
+struct ReplayOptions {
+  InputOptions input;
+  ReductionOptions reduction;
+  std::filesystem::path output;
+  bool no_overlay = false;
+  bool no_report = false;
+};
+
+RecordingRun run_engine(const ReplayOptions& options, int threads, ThumbnailStore& thumbnails) {
+  const OpenInput input = open_input(options.input, threads, stop_requested());
+  const auto engine = options.reduction.resolve(input.default_tau);
+  Progress progress("Reading frames", input.source->frame_count());
+  const auto* video = dynamic_cast<const stream::VideoTokenSource*>(input.source.get());
+  const bool wants_thumbnails = video != nullptr && options.no_overlay && !options.no_report;
+  return run_recording(*input.source, options.input.input, engine, threads, stop_requested(),
+                       [&](const stream::FeatureFrame& frame) {
+                         progress.update(frame.index + 1);
+                         if (wants_thumbnails)
+                           thumbnails.offer(frame.index, video->picture(), input.source->source());
+                       });
+}
+
+int run(const ReplayOptions& options, int threads) {
+  make_output_folder(options.output);
+  ThumbnailStore thumbnails;
+  RecordingRun recording = run_engine(options, threads, thumbnails);
+  stream::write_token_file(options.output / "tokens.safetensors", recording.tokens);
+  recording.tokens.features = {};
+  report::write_summary(recording.trace, options.output / "summary.json");
+
+  // A stopped run is finished quickly: its numbers are written, its pictures are not.
+  const bool has_pictures = kind_of(options.input.input) == InputKind::video && !stop_requested();
+  report::Thumbnails shown = thumbnails.take();
+  if (has_pictures && !options.no_overlay)
+    shown = write_overlay_video(options.input, recording.trace, threads,
+                                options.output / "overlay.mp4");
+  if (!options.no_report)
+    report::write_report(recording.trace, std::span(&shown, 1), options.output / "report.html");
+
+  const auto& totals = recording.trace.totals;
+  fmt::print(
+      "{} frames, {} tokens -> {} after merging -> {} kept ({:.2f} %) in {} segments\n"
+      "Wrote {}\n",
+      totals.frames, totals.seen, totals.available, totals.kept,
+      100.0 * static_cast<double>(totals.kept) / static_cast<double>(totals.seen),
+      recording.trace.sources.front().segments.size(), options.output.string());
+  if (totals.skipped_input > 0)
+    fmt::print(stderr, "sluice: {} damaged pieces of the input were skipped\n",
+               totals.skipped_input);
+  return stop_requested() ? exit_interrupted : exit_ok;
+}
+
+}  // namespace
+
+void add_replay(CLI::App& app, const GlobalOptions& globals, Action& action) {
+  auto options = std::make_shared<ReplayOptions>();
+  auto* command = app.add_subcommand("replay", "Reduce a recording and show what was kept");
+  add_input_options(*command, options->input, InputScope::recording);
+  command->add_option("-o,--output", options->output, "Folder to write to")->required();
+  add_reduction_options(*command, options->reduction, ReductionScope::recording);
+  command->add_flag("--no-overlay", options->no_overlay, "Don't write overlay.mp4")
+      ->group("Output");
+  command->add_flag("--no-report", options->no_report, "Don't write report.html")->group("Output");
+  command->footer(
+      "Writes tokens.safetensors, summary.json, overlay.mp4 and report.html.\n\n"
+      "Example:\n  sluice replay clip.mp4 -o out --fps 2 --retain 0.1");
+  command->callback([options, &globals, &action] {
+    action = [options, &globals] { return run(*options, globals.threads); };
+  });
+}
+
+}  // namespace sluice::apps

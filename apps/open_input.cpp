@@ -1,0 +1,129 @@
+#include "apps/open_input.h"
+
+#include <CLI/CLI.hpp>
+
+#include "kernels/error.h"
+#include "kernels/patch_descriptor.h"
+#include "stream/grid.h"
+#include "stream/io/feature_receiver.h"
+#include "stream/safetensors_source.h"
+
+namespace sluice::apps {
+namespace {
+
+bool starts_with(const std::string& text, std::string_view prefix) {
+  return text.compare(0, prefix.size(), prefix) == 0;
+}
+
+void refuse(bool given, const char* option, const InputOptions& options) {
+  if (given)
+    throw input_error(option, "given for " + options.input,
+                      "a video: this input brings its own frames");
+}
+
+std::unique_ptr<stream::FrameSource> open_video(const InputOptions& options, int threads,
+                                                const std::atomic<bool>& stop) {
+  stream::VideoTokenOptions tokens;
+  tokens.video = video_options(options, threads, stop);
+  if (options.grid) {
+    const auto grid = stream::parse_grid(*options.grid, "--grid");
+    tokens.tokenizer.grid_rows = grid.rows;
+    tokens.tokenizer.grid_cols = grid.cols;
+  }
+  if (options.size) {
+    const auto size = stream::parse_grid(*options.size, "--size");  // "width,height", same form
+    tokens.tokenizer.working_width = size.rows;
+    tokens.tokenizer.working_height = size.cols;
+  }
+  return std::make_unique<stream::VideoTokenSource>(options.input, tokens);
+}
+
+std::unique_ptr<stream::FrameSource> open_features(const InputOptions& options) {
+  refuse(options.frames.has_value(), "--frames", options);
+  refuse(options.size.has_value(), "--size", options);
+  stream::SafetensorsSourceOptions features;
+  if (options.grid) features.grid = stream::parse_grid(*options.grid, "--grid");
+  features.fps = options.fps;
+  return std::make_unique<stream::SafetensorsSource>(options.input, features);
+}
+
+std::unique_ptr<stream::FrameSource> open_endpoint(const InputOptions& options,
+                                                   const std::atomic<bool>& stop) {
+  refuse(options.fps.has_value(), "--fps", options);
+  refuse(options.frames.has_value(), "--frames", options);
+  refuse(options.grid.has_value(), "--grid", options);
+  refuse(options.size.has_value(), "--size", options);
+  stream::FeatureReceiverOptions receiver;
+  receiver.socket.allow_remote = options.allow_remote;
+  receiver.idle_timeout_s = options.timeout_s;
+  receiver.stop = &stop;
+  return std::make_unique<stream::FeatureReceiver>(options.input, receiver);
+}
+
+}  // namespace
+
+void add_input_options(CLI::App& command, InputOptions& options, InputScope scope) {
+  constexpr auto group = "Input";
+  std::string what =
+      "Video file, URL, image folder or pattern (img-%06d.png), GIF, or features.safetensors";
+  if (scope == InputScope::live)
+    what += "; a camera (v4l2:/dev/video0); or tcp://, ipc:// to receive features on";
+  command.add_option("INPUT", options.input, what)->required();
+  auto* fps = command.add_option("--fps", options.fps, "Frames per second to take [all frames]")
+                  ->group(group);
+  if (scope == InputScope::recording)
+    command.add_option("--frames", options.frames, "Frames to take, evenly spread")
+        ->excludes(fps)
+        ->group(group);
+  command
+      .add_option("--grid", options.grid,
+                  "Rows,columns of tokens per frame [14,14; features: from the file]")
+      ->group(group);
+  command
+      .add_option("--size", options.size,
+                  "Width,height in pixels that the tokenizer works on [384/14 per token]")
+      ->group(group);
+  command
+      .add_option("--timeout", options.timeout_s,
+                  "Live inputs: give up after this many seconds of silence")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber)
+      ->group(group);
+}
+
+InputKind kind_of(const std::string& input) {
+  if (starts_with(input, "tcp://") || starts_with(input, "ipc://"))
+    return InputKind::feature_endpoint;
+  constexpr std::string_view suffix = ".safetensors";
+  if (input.size() >= suffix.size() &&
+      input.compare(input.size() - suffix.size(), suffix.size(), suffix) == 0)
+    return InputKind::feature_file;
+  return InputKind::video;
+}
+
+stream::VideoReaderOptions video_options(const InputOptions& options, int threads,
+                                         const std::atomic<bool>& stop) {
+  stream::VideoReaderOptions video;
+  video.fps = options.fps;
+  video.frames = options.frames;
+  video.threads = threads;
+  video.timeout_s = options.timeout_s;
+  video.stop = &stop;
+  return video;
+}
+
+OpenInput open_input(const InputOptions& options, int threads, const std::atomic<bool>& stop) {
+  OpenInput open;
+  open.kind = kind_of(options.input);
+  switch (open.kind) {
+    case InputKind::video:
+      open.source = open_video(options, threads, stop);
+      open.default_tau = kernels::patch_descriptor_default_tau;
+      break;
+    case InputKind::feature_file: open.source = open_features(options); break;
+    case InputKind::feature_endpoint: open.source = open_endpoint(options, stop); break;
+  }
+  return open;
+}
+
+}  // namespace sluice::apps

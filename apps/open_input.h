@@ -1,0 +1,55 @@
+// From what the user named to frames of features.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "stream/feature_frame.h"
+#include "stream/io/video_token_source.h"
+
+namespace CLI {
+class App;
+}
+
+namespace sluice::apps {
+
+struct InputOptions {
+  std::string input;
+  std::optional<double> fps;
+  std::optional<std::int64_t> frames;
+  std::optional<std::string> grid;
+  std::optional<std::string> size;
+  double timeout_s = stream::VideoReaderOptions{}.timeout_s;
+  bool allow_remote = false;
+};
+
+enum class InputScope { recording, live };
+
+/// Adds INPUT and how to read it; endpoints are offered in the live scope only.
+void add_input_options(CLI::App& command, InputOptions& options, InputScope scope);
+
+enum class InputKind { video, feature_file, feature_endpoint };
+
+/// By the looks of the name: tcp:// and ipc:// are endpoints, *.safetensors holds features, all
+/// else is for FFmpeg.
+[[nodiscard]] InputKind kind_of(const std::string& input);
+
+struct OpenInput {
+  InputKind kind = InputKind::video;
+  std::unique_ptr<stream::FrameSource> source;
+  double default_tau = 0.8;  ///< what suits the features this input gives
+};
+
+/// Throws sluice::Error for what can't be opened, and for options that don't go with the kind of
+/// input. Sources end early once `stop` is true.
+[[nodiscard]] OpenInput open_input(const InputOptions& options, int threads,
+                                   const std::atomic<bool>& stop);
+
+/// How the video behind `options` is read, so that a second reader sees the same frames.
+[[nodiscard]] stream::VideoReaderOptions video_options(const InputOptions& options, int threads,
+                                                       const std::atomic<bool>& stop);
+
+}  // namespace sluice::apps
