@@ -9,11 +9,12 @@ if(TARGET sluice)
 endif()
 foreach(folder kernels stream temporal)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice
-    FILES_MATCHING PATTERN "*.h" PATTERN "io" EXCLUDE PATTERN "cpu" EXCLUDE)
+    FILES_MATCHING PATTERN "*.h" PATTERN "io" EXCLUDE PATTERN "cpu" EXCLUDE)  # internal
 endforeach()
 if(SLUICE_APPS)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/stream/io
-    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/stream FILES_MATCHING PATTERN "*.h")
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/stream FILES_MATCHING PATTERN "*.h"
+    PATTERN "libav" EXCLUDE PATTERN "zeromq" EXCLUDE)  # internal
 endif()
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/Sluice)

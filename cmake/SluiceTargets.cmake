@@ -25,6 +25,8 @@ function(sluice_library name)
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_include_directories(${target} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+    # Users write <sluice/temporal/reduce.h>; the headers name each other from the root folder.
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/sluice>)
   target_link_libraries(${target}
     PUBLIC ${ARG_DEPENDS}

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/pairwise_distances.h"
+#include "kernels/cpu/pairwise_distances.h"
 #include "kernels/top_k.h"
 
 namespace sluice::kernels {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <numbers>
-#include <string>
+#include <string_view>
 
 #include "kernels/error.h"
 
@@ -16,15 +16,15 @@ constexpr std::size_t side = patch_descriptor_cells;
 constexpr std::size_t cell_count = side * side;
 
 // What docs/tokenizer.md calls the constants of the distance. Grey levels, unless said otherwise.
-constexpr float noise_floor_squared = 1.0F;  // detail below this vanishes
+constexpr float noise_floor_squared = 1.5F;  // detail below this vanishes
 constexpr float contrast_share = 0.003F;     // how much of a patch's contrast is expected noise
 constexpr float gain_reference = 128.0F;     // mean luma at which detail is taken as it is …
 constexpr float gain_offset = 100.0F;        // … and how weakly detail is scaled elsewhere
 constexpr float mean_luma_scale = 16.0F;
 constexpr float chroma_scale = 8.0F;
-constexpr double fine_bandwidth_squared =
-    1.187;                          // σ²: makes 0.7·exp(−d²/2σ²) + 0.3 = 0.8 at d² = 0.8
 constexpr double fine_share = 0.7;  // of the cosine; the rest is the coarse part's
+// σ², chosen so that the cosine is 0.8 where d² = 0.8: 0.7·exp(−0.8/2σ²) + 0.3 = 0.8.
+constexpr double fine_bandwidth_squared = 1.187;
 constexpr float coarse_luma_scale = 40.0F;
 constexpr float coarse_chroma_scale = 20.0F;
 constexpr float coarse_layout_scale = 25.0F;
@@ -36,10 +36,6 @@ constexpr std::size_t coarse_inputs = 3 + quadrants + 1;             // colour, 
 constexpr std::size_t fine_frequencies = 96;
 constexpr std::size_t coarse_frequencies = 32;
 static_assert(2 * (fine_frequencies + coarse_frequencies) == patch_descriptor_width);
-
-struct Area {
-  int x0, x1, y0, y1;
-};
 
 /// [begin, end) of part `index` of `parts`.
 struct Range {
@@ -58,29 +54,38 @@ struct CellColors {
   Cells luma, blue, red;
 };
 
-CellColors pool(const std::uint8_t* rgb, int width, const Area& area) {
+struct Sum {
+  std::uint64_t red = 0, green = 0, blue = 0;
+};
+
+/// In whole numbers, so exact.
+Sum sum_pixels(const std::uint8_t* rgb, int width, Range x, Range y) noexcept {
+  const std::size_t stride = static_cast<std::size_t>(width) * 3;
+  Sum sum;
+  for (int row = y.begin; row < y.end; ++row) {
+    const std::uint8_t* p =
+        rgb + static_cast<std::size_t>(row) * stride + static_cast<std::size_t>(x.begin) * 3;
+    for (int column = x.begin; column < x.end; ++column, p += 3) {
+      sum.red += p[0];
+      sum.green += p[1];
+      sum.blue += p[2];
+    }
+  }
+  return sum;
+}
+
+CellColors pool(const std::uint8_t* rgb, int width, Range across, Range down) noexcept {
   Cells red{}, green{}, blue{};
+  std::size_t cell = 0;
   for (int j = 0; j < patch_descriptor_cells; ++j) {
-    const Range y = part(area.y0, area.y1, j, patch_descriptor_cells);
-    for (int i = 0; i < patch_descriptor_cells; ++i) {
-      const Range x = part(area.x0, area.x1, i, patch_descriptor_cells);
-      std::uint64_t r = 0, g = 0, b = 0;
-      for (int row = y.begin; row < y.end; ++row) {
-        const std::uint8_t* p =
-            rgb + (static_cast<std::size_t>(row) * static_cast<std::size_t>(width) +
-                   static_cast<std::size_t>(x.begin)) *
-                      3;
-        for (int column = x.begin; column < x.end; ++column, p += 3) {
-          r += p[0];
-          g += p[1];
-          b += p[2];
-        }
-      }
-      const auto cell = static_cast<std::size_t>(j) * side + static_cast<std::size_t>(i);
+    const Range y = part(down.begin, down.end, j, patch_descriptor_cells);
+    for (int i = 0; i < patch_descriptor_cells; ++i, ++cell) {
+      const Range x = part(across.begin, across.end, i, patch_descriptor_cells);
+      const Sum sum = sum_pixels(rgb, width, x, y);
       const float inverse = 1.0F / static_cast<float>((y.end - y.begin) * (x.end - x.begin));
-      red[cell] = static_cast<float>(r) * inverse;
-      green[cell] = static_cast<float>(g) * inverse;
-      blue[cell] = static_cast<float>(b) * inverse;
+      red[cell] = static_cast<float>(sum.red) * inverse;
+      green[cell] = static_cast<float>(sum.green) * inverse;
+      blue[cell] = static_cast<float>(sum.blue) * inverse;
     }
   }
   CellColors colors;
@@ -245,7 +250,7 @@ void encode(const std::array<float, Inputs>& input,
 
 void require_sizes(std::size_t pixels, int width, int height, int rows, int cols,
                    std::size_t features) {
-  const std::string where = "patch descriptor";
+  constexpr std::string_view where = "patch descriptor";
   if (width < 1 || height < 1 || rows < 1 || cols < 1 || height / rows < patch_descriptor_cells ||
       width / cols < patch_descriptor_cells) {
     throw input_error(where,
@@ -281,7 +286,7 @@ void describe_patches(std::span<const std::uint8_t> rgb, int width, int height, 
     const Range y = part(0, height, row, rows);
     for (int column = 0; column < cols; ++column, out += patch_descriptor_width) {
       const Range x = part(0, width, column, cols);
-      const Measurements m = measure(pool(rgb.data(), width, {x.begin, x.end, y.begin, y.end}));
+      const Measurements m = measure(pool(rgb.data(), width, x, y));
       encode<fine_inputs, fine_frequencies>(m.fine, frequencies.fine, fine_amplitude, out);
       encode<coarse_inputs, coarse_frequencies>(m.coarse, frequencies.coarse, coarse_amplitude,
                                                 out + 2 * fine_frequencies);

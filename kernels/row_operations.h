@@ -14,6 +14,10 @@ namespace sluice::kernels {
 void mean_over_frames(Resources& resources, std::span<const TensorView> frames,
                       std::span<const std::int32_t> positions, std::span<float> means);
 
+/// rows[i] = row positions[i] of frame [S,D], widened to f32; rows: [n,D].
+void gather_rows(Resources& resources, const TensorView& frame,
+                 std::span<const std::int32_t> positions, std::span<float> rows);
+
 /// How a cluster becomes one row (HoliTom's β, and its NO_BETA switch).
 struct ClusterBlend {
   double beta = 0.6;        ///< weight of the centre; the rest goes to the mean of its members

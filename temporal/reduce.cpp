@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "stream/grid.h"
+
 namespace sluice::temporal {
 namespace {
 
@@ -75,7 +77,11 @@ void ClipReducer::reduce(const kernels::TensorView& features, const kernels::Ten
   std::int64_t kept = 0;
   for (const auto& quota : quotas) kept += quota.total();
   resize(result.tokens, kept, features.dtype(), features.size(2));
-  result.tokens.source.feature_width = static_cast<std::int32_t>(features.size(2));
+  stream::Source& source = result.tokens.source;
+  const auto grid = stream::squarest_grid(static_cast<std::int32_t>(positions));
+  source.grid_rows = grid.rows;
+  source.grid_cols = grid.cols;
+  source.feature_width = static_cast<std::int32_t>(features.size(2));
   result.assignment.resize(static_cast<std::size_t>(frames * positions));
   result.frames = frames;
   result.positions = positions;

@@ -16,7 +16,7 @@ namespace sluice::temporal {
 
 /// What one clip became. Reuse the object: its memory is kept.
 struct Reduction {
-  stream::TokenBatch tokens;  ///< in output order; pts are frame numbers
+  stream::TokenBatch tokens;  ///< in output order; pts are frame numbers, the grid is the squarest
   std::vector<Segment> segments;
   std::vector<std::int32_t> assignment;  ///< [F,S] output row, or a stream::DropReason
   kernels::RedundancyMap redundancy;

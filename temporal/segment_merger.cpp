@@ -5,7 +5,6 @@
 #include <cstring>
 #include <limits>
 
-#include "kernels/cpu/row_kernels.h"
 #include "kernels/rounding.h"
 #include "kernels/top_k.h"
 
@@ -189,9 +188,7 @@ void SegmentMerger::select_dominant(const Task& task, std::int32_t index, std::i
 void SegmentMerger::cluster_contextual(const Task& task, std::int32_t index, std::int64_t count) {
   const kernels::TensorView& features = task.frame(index).features;
   cluster_rows_.resize(candidates_.size() * static_cast<std::size_t>(task.width()));
-  for (std::size_t i = 0; i < candidates_.size(); ++i)
-    resources_.rows().load(cluster_rows_.data() + static_cast<std::int64_t>(i) * task.width(),
-                           features.row(candidates_[i]), features.dtype(), task.width());
+  kernels::gather_rows(resources_, features, candidates_, cluster_rows_);
   const kernels::TensorView rows(cluster_rows_.data(), kernels::DType::f32,
                                  {static_cast<std::int64_t>(candidates_.size()), task.width()});
   kernels::density_peaks(resources_, rows, count, parameters_.neighbours, workspace_, peaks_);

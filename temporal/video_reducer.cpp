@@ -5,6 +5,7 @@
 
 #include "kernels/redundancy.h"
 #include "kernels/rounding.h"
+#include "stream/grid.h"
 #include "temporal/reduce.h"
 
 namespace sluice::temporal {
@@ -53,6 +54,19 @@ void VideoReducer::require_like_first(const stream::FeatureFrame& frame) const {
   require_scores(frame.attention, "attention");
 }
 
+/// Tokens need places: a source without a grid gets the squarest one.
+void VideoReducer::settle_grid() {
+  if (source_.positions() == 0) {
+    const auto grid = stream::squarest_grid(static_cast<std::int32_t>(positions_));
+    source_.grid_rows = grid.rows;
+    source_.grid_cols = grid.cols;
+  }
+  if (source_.positions() != positions_)
+    throw input_error("source " + source_.id,
+                      concat("grid of ", source_.grid_rows, " x ", source_.grid_cols),
+                      concat(positions_, " positions, as the features have"));
+}
+
 VideoReducer::Waiting VideoReducer::fresh() {
   if (spare_.empty()) return {};
   Waiting reused = std::move(spare_.back());
@@ -64,6 +78,7 @@ void VideoReducer::push(stream::FeatureFrame& frame) {
   require_like_first(frame);
   if (!segmenter_) {
     positions_ = frame.features.size(0);
+    settle_grid();
     segmenter_.emplace(positions_, SegmenterOptions{options_.reduction.max_window,
                                                     options_.causal ? options_.latency : 0});
     const std::int64_t cap_frames = options_.credit_frames.value_or(options_.latency);

@@ -52,8 +52,9 @@ struct ReducedSegment {
 /// segments are taken. Buffers are reused.
 class VideoReducer {
  public:
-  /// Throws sluice::Error for options that are out of range or don't go together (a total budget or
-  /// parity rounding needs the whole recording).
+  /// `source`: whose frames these are; its grid may be left empty. Throws sluice::Error for options
+  /// that are out of range or don't go together (a total budget or parity rounding needs the whole
+  /// recording).
   VideoReducer(kernels::Resources& resources, const stream::Source& source,
                const VideoReducerOptions& options);
 
@@ -78,6 +79,7 @@ class VideoReducer {
   };
 
   void require_like_first(const stream::FeatureFrame& frame) const;
+  void settle_grid();
   [[nodiscard]] Waiting fresh();
   [[nodiscard]] SegmentSupply supply(const Segment& segment,
                                      kernels::BitMask& static_positions) const;

@@ -1,4 +1,4 @@
-#include "kernels/pairwise_distances.h"
+#include "kernels/cpu/pairwise_distances.h"
 
 #include <limits>
 

@@ -1,0 +1,44 @@
+// A project that uses Sluice as installed: reduces a stream of frames and, where the library has
+// sockets, sends a segment to itself.
+#include <sluice/temporal/video_reducer.h>
+
+#include <cstdio>
+
+#ifdef HAS_IO
+#include <sluice/stream/io/packet_receiver.h>
+#include <sluice/stream/io/packet_sender.h>
+#endif
+
+int main() {
+  sluice::kernels::Resources resources;
+  sluice::temporal::VideoReducerOptions options;
+  options.causal = true;
+  options.reduction.retain = 0.25;
+  sluice::temporal::VideoReducer reducer(resources, {}, options);
+
+  sluice::stream::FeatureFrame frame;
+  for (int f = 0; f < 8; ++f) {
+    frame.features.reshape(sluice::kernels::DType::f32, {16, 4});
+    for (auto& value : frame.features.as<float>()) value = 1.0f;
+    frame.pts = 0.1 * f;
+    reducer.push(frame);
+  }
+  reducer.finish();
+  sluice::temporal::ReducedSegment segment;
+  if (!reducer.next(segment) || segment.tokens.size() != 16) return 1;
+
+#ifdef HAS_IO
+  sluice::stream::PacketSender sender("tcp://127.0.0.1:*");
+  sluice::stream::PacketReceiver receiver(sender.endpoint());
+  sluice::stream::Packet packet, received;
+  packet.kept = packet.budget = packet.available = segment.tokens.size();
+  packet.batches.push_back(std::move(segment.tokens));
+  if (sender.send(packet, std::chrono::seconds(10)) != sluice::stream::SendStatus::sent) return 1;
+  if (receiver.receive(received, std::chrono::seconds(10)) !=
+          sluice::stream::ReceiveStatus::message ||
+      received.kept != packet.kept)
+    return 1;
+#endif
+  std::puts("Sluice works from another project.");
+  return 0;
+}
