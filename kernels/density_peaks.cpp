@@ -80,8 +80,8 @@ void density_peaks(Resources& resources, const TensorView& rows, std::int64_t ce
   const std::int64_t k = std::min(neighbours, centres);
   const auto size = static_cast<std::size_t>(n);
 
-  const PairwiseDistances distances(resources, rows.as<float>().data(), n, width, workspace.gram);
-  workspace.mean_distance.resize(size);
+  const PairwiseDistances distances(resources, rows.as<float>().data(), n, width,
+                                    workspace.distances);
   workspace.density.resize(size);
   workspace.separation.resize(size);
   workspace.score.resize(size);

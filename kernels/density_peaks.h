@@ -16,13 +16,18 @@ struct DensityPeaks {
   std::vector<std::int32_t> cluster;  ///< [n] index into `centres`; a centre is in its own
 };
 
+/// Squared distances between rows.
+struct PairwiseWorkspace {
+  std::vector<float> gram;    // [n,n]
+  std::vector<double> exact;  // [n,n]
+};
+
 /// Scratch memory that is kept between calls.
 struct DensityPeaksWorkspace {
-  std::vector<float> gram;            // [n,n], lower triangle and diagonal
-  std::vector<double> mean_distance;  // [n] of the k nearest, squared
-  std::vector<double> density;        // [n]
-  std::vector<double> separation;     // [n] δ
-  std::vector<double> score;          // [n]
+  PairwiseWorkspace distances;
+  std::vector<double> density;     // [n]
+  std::vector<double> separation;  // [n] δ
+  std::vector<double> score;       // [n]
   std::vector<std::int32_t> chosen;
   std::vector<std::uint8_t> is_centre;
 };

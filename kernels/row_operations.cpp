@@ -34,12 +34,11 @@ void mean_over_frames(Resources& resources, std::span<const TensorView> frames,
 void gather_rows(Resources& resources, const TensorView& frame,
                  std::span<const std::int32_t> positions, std::span<float> rows) {
   const std::int64_t width = frame.size(1);
-  resources.pool().parallel_for(
-      static_cast<std::int64_t>(positions.size()), [&](std::int64_t i, int) {
-        resources.rows().load(rows.data() + i * width,
-                              frame.row(positions[static_cast<std::size_t>(i)]), frame.dtype(),
-                              width);
-      });
+  resources.pool().parallel_for(static_cast<std::int64_t>(positions.size()), [&](std::int64_t i,
+                                                                                 int) {
+    resources.rows().load(rows.data() + i * width,
+                          frame.row(positions[static_cast<std::size_t>(i)]), frame.dtype(), width);
+  });
 }
 
 void blend_clusters(Resources& resources, std::span<const float> rows, std::int64_t width,

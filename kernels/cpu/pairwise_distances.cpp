@@ -11,10 +11,13 @@ constexpr std::int64_t rows_per_task = 24;
 }  // namespace
 
 PairwiseDistances::PairwiseDistances(Resources& resources, const float* rows, std::int64_t n,
-                                     std::int64_t width, std::vector<float>& gram)
+                                     std::int64_t width, PairwiseWorkspace& workspace)
     : kernels_(&resources.rows()), rows_(rows), n_(n), width_(width) {
+  std::vector<float>& gram = workspace.gram;
   gram.assign(static_cast<std::size_t>(n * n), 0.0f);
   gram_ = gram.data();
+  workspace.exact.assign(static_cast<std::size_t>(n * n), -1.0);
+  exact_ = &workspace.exact;
   const std::int64_t tasks = (n + rows_per_task - 1) / rows_per_task;
   resources.pool().parallel_for(tasks, [&](std::int64_t task, int) {
     // Long rows of the triangle first, so that no thread is left with one at the end.

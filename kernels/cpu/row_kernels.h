@@ -36,7 +36,7 @@ struct RowKernels {
 };
 
 /// Columns per call of add_gram: few enough that a tile of rows stays in the first-level cache.
-inline constexpr std::int64_t gram_block = 512;
+inline constexpr std::int64_t gram_block = 1024;
 
 /// Bound on |gram − exact| / Σ|a||b| for rows of n elements accumulated in blocks of gram_block on
 /// any instruction set (the narrowest has 4 lanes): steps within a lane, across lanes, across

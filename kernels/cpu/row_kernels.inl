@@ -13,7 +13,9 @@ using Float16 = float __attribute__((vector_size(lanes * sizeof(float))));
 using Int16 = std::uint32_t __attribute__((vector_size(lanes * sizeof(std::uint32_t))));
 using Short16 = std::uint16_t __attribute__((vector_size(lanes * sizeof(std::uint16_t))));
 using Double8 = double __attribute__((vector_size(8 * sizeof(double))));
+using Double4 = double __attribute__((vector_size(4 * sizeof(double))));
 using Float8 = float __attribute__((vector_size(8 * sizeof(float))));
+using Float4 = float __attribute__((vector_size(4 * sizeof(float))));
 
 #define SLUICE_INLINE inline __attribute__((always_inline))
 
@@ -75,13 +77,33 @@ SLUICE_INLINE void for_each_pair(std::int64_t n, Step&& step, Rest&& rest) {
   if (index < n) rest(index);
 }
 
+/// Adds the upper half of a vector to its lower half: lane l + n/2 to lane l.
+template <typename Half, typename Vector>
+SLUICE_INLINE Half fold(Vector vector) {
+  Half low, high;
+  std::memcpy(&low, &vector, sizeof low);
+  std::memcpy(&high, reinterpret_cast<const char*>(&vector) + sizeof low, sizeof high);
+  return low + high;
+}
+
+SLUICE_INLINE float total(Float4 sums) {
+  return (sums[0] + sums[2]) + (sums[1] + sums[3]);
+}
+SLUICE_INLINE float total(Float8 sums) {
+  return total(fold<Float4>(sums));
+}
+SLUICE_INLINE float total(Float16 sums) {
+  return total(fold<Float8>(sums));
+}
+SLUICE_INLINE double total(Double4 sums) {
+  return (sums[0] + sums[2]) + (sums[1] + sums[3]);
+}
+SLUICE_INLINE double total(Double8 sums) {
+  return total(fold<Double4>(sums));
+}
+
 SLUICE_INLINE float sum_lanes(Float16 low, Float16 high) {
-  Float16 sums = low + high;
-  alignas(64) float values[lanes];
-  std::memcpy(values, &sums, sizeof values);
-  for (std::int64_t half = lanes / 2; half > 0; half /= 2)
-    for (std::int64_t lane = 0; lane < half; ++lane) values[lane] += values[lane + half];
-  return values[0];
+  return total(low + high);
 }
 
 template <typename T>
@@ -110,15 +132,10 @@ void dot_and_square_of(const T* a, const T* b, std::int64_t n, float* dot, float
 struct DoubleSum {
   Double8 lane[4] = {};
 
-  SLUICE_INLINE double total() const {
+  SLUICE_INLINE double value() const {
     const Double8 first = lane[0] + lane[2];   // lanes 0–7 with 16–23
     const Double8 second = lane[1] + lane[3];  // lanes 8–15 with 24–31
-    const Double8 sums = first + second;
-    alignas(64) double values[8];
-    std::memcpy(values, &sums, sizeof values);
-    for (int half = 4; half > 0; half /= 2)
-      for (int index = 0; index < half; ++index) values[index] += values[index + half];
-    return values[0];
+    return total(first + second);
   }
 };
 
@@ -151,7 +168,7 @@ SLUICE_INLINE double sum_f64(const T* a, const T* b, std::int64_t n, Term&& term
         add(0, tail(a, i, n), tail(b, i, n));
         add(2, tail(a, i + lanes, n), tail(b, i + lanes, n));
       });
-  return sum.total();
+  return sum.value();
 }
 
 template <typename T>
@@ -212,14 +229,6 @@ SLUICE_INLINE Wide multiply_add(Wide a, Wide b, Wide sum) {
 #endif
 }
 
-SLUICE_INLINE float sum_wide(Wide vector) {
-  alignas(64) float values[wide];
-  std::memcpy(values, &vector, sizeof values);
-  for (std::int64_t half = wide / 2; half > 0; half /= 2)
-    for (std::int64_t lane = 0; lane < half; ++lane) values[lane] += values[lane + half];
-  return values[0];
-}
-
 template <int I, int J>
 SLUICE_INLINE void gram_tile(const float* a, const float* b, std::int64_t row_stride,
                              std::int64_t n, float* gram, std::int64_t gram_stride) {
@@ -238,7 +247,7 @@ SLUICE_INLINE void gram_tile(const float* a, const float* b, std::int64_t row_st
       float rest = 0;
       for (std::int64_t last = d; last < n; ++last)
         rest += a[i * row_stride + last] * b[j * row_stride + last];
-      gram[i * gram_stride + j] += sum_wide(sums[i][j]) + rest;
+      gram[i * gram_stride + j] += total(sums[i][j]) + rest;
     }
 }
 

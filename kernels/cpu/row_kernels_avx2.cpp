@@ -6,7 +6,7 @@
 #include "kernels/cpu/row_kernels.h"
 
 #pragma GCC push_options
-#pragma GCC target("avx2,fma,f16c")
+#pragma GCC target("avx2,fma")
 #define SLUICE_ROW_KERNELS avx2_row_kernels
 #define SLUICE_VECTOR_BYTES 32
 #include "kernels/cpu/row_kernels.inl"
