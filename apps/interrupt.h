@@ -12,6 +12,9 @@ inline constexpr int exit_interrupted = 130;
 /// as errors of the write that caused them.
 void install_interrupt_handlers();
 
+/// From now on the first signal ends the program at once: there is nothing left to write.
+void end_at_next_signal() noexcept;
+
 /// Becomes true with the first signal.
 [[nodiscard]] const std::atomic<bool>& stop_requested() noexcept;
 

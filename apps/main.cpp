@@ -20,9 +20,10 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", std::string("sluice ") + SLUICE_VERSION);
   app.add_option("--threads", globals.threads, "Threads to compute with; 0: one per core")
       ->capture_default_str()
-      ->check(CLI::Range(0, 1024));
+      ->check(CLI::Range(0, 256));
   app.fallthrough();
-  app.require_subcommand(1);
+  // None is caught below: CLI11 would say that one is missing even where it is only misspelt.
+  app.require_subcommand(0, 1);
   app.footer(
       "Example:\n  sluice replay clip.mp4 -o out --retain 0.1\n\n"
       "`sluice COMMAND --help` explains each command. Exit codes: 0 fine, 1 failed, 2 bad input, "
@@ -39,6 +40,10 @@ int run(int argc, char** argv) {
     // Help and version are "errors" with exit code 0.
     return app.exit(error) == 0 ? apps::exit_ok : apps::exit_bad_input;
   }
+  if (!action) {
+    fmt::print(stderr, "{}", app.help());
+    return apps::exit_bad_input;
+  }
   return action();
 }
 
@@ -50,6 +55,8 @@ int main(int argc, char** argv) {
     return run(argc, argv);
   } catch (const Error& error) {
     fmt::print(stderr, "sluice: {}\n", error.what());
+    // Stopped before there was anything to write.
+    if (apps::stop_requested()) return apps::exit_interrupted;
     return error.kind() == Error::Kind::input ? apps::exit_bad_input : apps::exit_failure;
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "sluice: out of memory\n");

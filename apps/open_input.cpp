@@ -1,6 +1,9 @@
 #include "apps/open_input.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <utility>
 
 #include "kernels/error.h"
 #include "kernels/patch_descriptor.h"
@@ -13,6 +16,19 @@ namespace {
 
 bool starts_with(const std::string& text, std::string_view prefix) {
   return text.compare(0, prefix.size(), prefix) == 0;
+}
+
+/// "384,384" → width and height in pixels.
+std::pair<int, int> parse_size(const std::string& text) {
+  int width = 0;
+  int height = 0;
+  const char* end = text.data() + text.size();
+  const auto first = std::from_chars(text.data(), end, width);
+  const bool comma = first.ec == std::errc() && first.ptr != end && *first.ptr == ',';
+  const auto second = comma ? std::from_chars(first.ptr + 1, end, height) : first;
+  if (!comma || second.ec != std::errc() || second.ptr != end || width < 1 || height < 1)
+    throw input_error("--size", '"' + text + '"', "width,height in pixels, such as 384,384");
+  return {width, height};
 }
 
 void refuse(bool given, const char* option, const InputOptions& options) {
@@ -31,9 +47,9 @@ std::unique_ptr<stream::FrameSource> open_video(const InputOptions& options, int
     tokens.tokenizer.grid_cols = grid.cols;
   }
   if (options.size) {
-    const auto size = stream::parse_grid(*options.size, "--size");  // "width,height", same form
-    tokens.tokenizer.working_width = size.rows;
-    tokens.tokenizer.working_height = size.cols;
+    const auto [width, height] = parse_size(*options.size);
+    tokens.tokenizer.working_width = width;
+    tokens.tokenizer.working_height = height;
   }
   return std::make_unique<stream::VideoTokenSource>(options.input, tokens);
 }
@@ -71,6 +87,11 @@ void add_input_options(CLI::App& command, InputOptions& options, InputScope scop
   command.add_option("INPUT", options.input, what)->required();
   auto* fps = command.add_option("--fps", options.fps, "Frames per second to take [all frames]")
                   ->group(group);
+  command
+      .add_option("--image-rate", options.image_rate,
+                  "Frames per second that an image sequence was taken at")
+      ->capture_default_str()
+      ->group(group);
   if (scope == InputScope::recording)
     command.add_option("--frames", options.frames, "Frames to take, evenly spread")
         ->excludes(fps)
@@ -106,7 +127,8 @@ stream::VideoReaderOptions video_options(const InputOptions& options, int thread
   stream::VideoReaderOptions video;
   video.fps = options.fps;
   video.frames = options.frames;
-  video.threads = threads;
+  video.image_rate = options.image_rate;
+  video.threads = std::min(threads, 64);  // more decoders than that gain nothing
   video.timeout_s = options.timeout_s;
   video.stop = &stop;
   return video;

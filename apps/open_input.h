@@ -22,6 +22,7 @@ struct InputOptions {
   std::optional<std::int64_t> frames;
   std::optional<std::string> grid;
   std::optional<std::string> size;
+  double image_rate = stream::VideoReaderOptions{}.image_rate;
   double timeout_s = stream::VideoReaderOptions{}.timeout_s;
   bool allow_remote = false;
 };

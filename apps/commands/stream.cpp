@@ -37,13 +37,15 @@ class SegmentSender {
  public:
   SegmentSender(const StreamOptions& options, const temporal::VideoReducerOptions& engine,
                 bool live)
-      : may_drop_(live), sender_(options.endpoint, sender_options(options, live)) {
+      : may_drop_(live),
+        linger_(options.linger_ms),
+        sender_(options.endpoint, sender_options(options, live)) {
     header_.stream = options.stream;
     header_.retain = engine.reduction.retain;
     header_.settings_hash = settings_hash(describe(engine));
   }
 
-  /// False once the user asked to stop while the receiver was not reading.
+  /// False once the user asked to stop and the receiver is not reading.
   bool send(temporal::ReducedSegment& segment, std::int64_t skipped_input) {
     stream::Packet packet = next_packet(segment.totals, skipped_input);
     packet.segment_first = segment.segment.first;
@@ -62,9 +64,12 @@ class SegmentSender {
     stream::Packet packet = next_packet(totals, skipped_input);
     packet.end_of_stream = true;
     ++packet.totals.packets;
-    // The mark is worth a short wait even where nothing else is.
-    const auto patience = std::chrono::milliseconds(may_drop_ ? 2000 : 10'000);
-    (void)sender_.send(packet, patience, &stop_requested());
+    // On a live stream, too, the mark is worth a short wait.
+    std::optional<std::chrono::milliseconds> patience;
+    if (may_drop_) patience = std::chrono::seconds(2);
+    (void)wait_and_send(packet, patience);
+    // A model may be seconds behind with what is queued: nothing of a recording shall be lost then.
+    if (!may_drop_ && !stop_requested()) sender_.set_linger(std::chrono::hours(24));
   }
 
   [[nodiscard]] std::int64_t dropped() const { return dropped_packets_; }
@@ -98,16 +103,25 @@ class SegmentSender {
   }
 
   bool send(stream::Packet& packet) {
-    if (!may_drop_)
-      return sender_.send(packet, std::nullopt, &stop_requested()) == stream::SendStatus::sent;
-    if (!sender_.try_send(packet)) {
+    const bool sent = may_drop_ ? sender_.try_send(packet) : wait_and_send(packet, std::nullopt);
+    if (!sent) {
       ++dropped_packets_;
       dropped_tokens_ += packet.kept;
     }
-    return true;
+    return sent || may_drop_;
+  }
+
+  /// Waits for the receiver. After Ctrl-C no longer than the linger time: it may be gone for good.
+  bool wait_and_send(stream::Packet& packet, std::optional<std::chrono::milliseconds> patience) {
+    if (sender_.send(packet, patience, &stop_requested()) == stream::SendStatus::sent) return true;
+    if (given_up_ || !stop_requested()) return false;
+    given_up_ = sender_.send(packet, linger_) != stream::SendStatus::sent;
+    return !given_up_;
   }
 
   bool may_drop_;
+  bool given_up_ = false;  ///< after Ctrl-C: the receiver is not reading
+  std::chrono::milliseconds linger_;
   stream::PacketSender sender_;
   stream::Packet header_;
   std::int64_t sequence_ = 0;
@@ -158,6 +172,8 @@ int run(const StreamOptions& options, int threads) {
       "late ({} tokens); {} forced cuts; {} unspent\n",
       totals.frames, totals.seen, totals.available, totals.kept, totals.packets, sender.dropped(),
       sender.dropped_tokens(), totals.forced_cuts, totals.unspent);
+  std::fflush(stdout);
+  end_at_next_signal();  // closing the socket may have to wait for the receiver
   return stop_requested() ? exit_interrupted : exit_ok;
 }
 
@@ -190,7 +206,9 @@ void add_stream(CLI::App& app, const GlobalOptions& globals, Action& action) {
       ->capture_default_str()
       ->check(CLI::Range(1, 100'000))
       ->group(group);
-  command->add_option("--linger", options->linger_ms, "At the end, ms to wait for the receiver")
+  command
+      ->add_option("--linger", options->linger_ms,
+                   "At the end of a live stream, or after Ctrl-C, ms to wait for the receiver")
       ->capture_default_str()
       ->check(CLI::Range(0, 3'600'000))
       ->group(group);

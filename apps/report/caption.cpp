@@ -35,34 +35,56 @@ struct Entry {
 /// How wordy the caption is; the longest that fits is used.
 enum class Wording { full, counts, brief, clock_only };
 
+struct CaptionNumbers {
+  double seconds = 0;
+  std::int64_t kept = 0, merged = 0, centres = 0, dropped = 0;
+  std::int64_t segment = 0, segments = 0;  // counted from 1; 0: in none
+};
+
 struct CaptionText {
   std::string clock;
   std::array<Entry, 3> entries;
   std::string segment;
 };
 
-CaptionText caption_text(const SourceTrace& trace, std::int64_t frame, const FateCounts& counts,
-                         Wording wording) {
-  CaptionText text;
-  text.clock = clock_text(trace.pts[static_cast<std::size_t>(frame)]);
+CaptionNumbers numbers_of(const SourceTrace& trace, std::int64_t frame, const FateCounts& counts) {
+  CaptionNumbers numbers;
+  numbers.seconds = trace.pts[static_cast<std::size_t>(frame)];
+  numbers.kept = counts[Fate::kept];
+  numbers.merged = counts[Fate::merged];
+  numbers.dropped = counts.dropped();
   const std::int64_t segment = segment_at(trace, frame);
-  if (segment >= 0 && wording != Wording::clock_only) {
+  if (segment >= 0) {
+    numbers.centres = trace.segments[static_cast<std::size_t>(segment)].static_kept;
+  }
+  numbers.segment = segment + 1;
+  numbers.segments = static_cast<std::int64_t>(trace.segments.size());
+  return numbers;
+}
+
+/// The widest numbers of any frame.
+CaptionNumbers widest_numbers(const SourceTrace& trace) {
+  const std::int64_t positions = trace.source.positions();
+  const auto segments = static_cast<std::int64_t>(trace.segments.size());
+  return {trace.pts.back(), positions, positions, positions, positions, segments, segments};
+}
+
+CaptionText caption_text(const CaptionNumbers& numbers, Wording wording) {
+  CaptionText text;
+  text.clock = clock_text(numbers.seconds);
+  if (wording == Wording::clock_only) return text;
+  if (numbers.segment > 0) {
     const char* const label = wording == Wording::full ? "segment " : "";
-    text.segment = fmt::format("{}{}/{}", label, segment + 1, trace.segments.size());
+    text.segment = fmt::format("{}{}/{}", label, numbers.segment, numbers.segments);
   }
   const auto entry = [&](Colour swatch, const char* label, std::int64_t count) {
-    const bool named = wording == Wording::full || wording == Wording::counts;
-    return Entry{swatch, named ? fmt::format("{} {}", label, count) : fmt::format("{}", count)};
+    return Entry{swatch, wording == Wording::brief ? fmt::format("{}", count)
+                                                   : fmt::format("{} {}", label, count)};
   };
-  if (wording != Wording::clock_only) {
-    Entry merged = entry(palette::merged, "merged", counts[Fate::merged]);
-    if (wording == Wording::full && segment >= 0) {
-      merged.text +=
-          fmt::format(" into {}", trace.segments[static_cast<std::size_t>(segment)].static_kept);
-    }
-    text.entries = {entry(palette::kept, "kept", counts[Fate::kept]), std::move(merged),
-                    entry(palette::dropped, "dropped", counts.dropped())};
-  }
+  Entry merged = entry(palette::merged, "merged", numbers.merged);
+  if (wording == Wording::full) merged.text += fmt::format(" into {}", numbers.centres);
+  text.entries = {entry(palette::kept, "kept", numbers.kept), std::move(merged),
+                  entry(palette::dropped, "dropped", numbers.dropped)};
   return text;
 }
 
@@ -140,12 +162,15 @@ void append_caption(Image& image, const SourceTrace& trace, std::int64_t frame_i
   image.resize(image.width, image.height + layout.height);
   fill(image, {0, top, image.width, image.height}, palette::band);
 
-  CaptionText text;
-  for (const Wording wording :
-       {Wording::full, Wording::counts, Wording::brief, Wording::clock_only}) {
-    text = caption_text(trace, frame_index, counts, wording);
-    if (total_width(text, layout) <= image.width) break;
+  // Chosen for the widest numbers, so that the wording stays the same while a video plays.
+  Wording wording = Wording::clock_only;
+  const CaptionNumbers widest = widest_numbers(trace);
+  for (const Wording longest : {Wording::full, Wording::counts, Wording::brief}) {
+    if (total_width(caption_text(widest, longest), layout) > image.width) continue;
+    wording = longest;
+    break;
   }
+  const CaptionText text = caption_text(numbers_of(trace, frame_index, counts), wording);
   draw_line(image, top + layout.text_top, text, layout);
   draw_track(image, top + layout.track_top, trace, frame_index, layout);
 }

@@ -155,8 +155,7 @@ std::string comparison_html(std::span<const CompareEntry> entries, const Thumbna
   require_comparable(entries, moments);
   const Trace& first = *entries.front().trace;
   const stream::SourceTrace& source = first.sources.front();
-  std::string body = "<header><span class=\"eyebrow\">Sluice · compare</span>\n";
-  body += fmt::format("<h1>{}</h1>\n", escape(first.input.empty() ? "Unnamed input" : first.input));
+  std::string body = "<header>\n" + page_heading("compare", first.input);
   body += fmt::format(
       "<div class=\"facts\"><span>{} settings</span><span>{} frames</span><span>{}</span>"
       "<span>{} × {} tokens a frame</span><span>{} tokens seen</span></div></header>\n",

@@ -58,6 +58,16 @@ std::string escape(std::string_view text) {
   return out;
 }
 
+std::string page_heading(std::string_view kind, std::string_view input) {
+  const std::filesystem::path path(input);
+  const std::string name = (path.has_filename() ? path : path.parent_path()).filename().string();
+  std::string out = "<span class=\"eyebrow\">Sluice · ";
+  out.append(escape(kind)).append("</span>\n<h1>");
+  out.append(name.empty() ? "Unnamed input" : escape(name)).append("</h1>\n");
+  if (name != input) out.append("<p class=\"path\">").append(escape(input)).append("</p>\n");
+  return out;
+}
+
 std::string base64(std::span<const std::uint8_t> bytes) {
   static constexpr std::string_view alphabet =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

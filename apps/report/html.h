@@ -15,6 +15,9 @@ namespace sluice::report {
 /// become U+FFFD.
 [[nodiscard]] std::string escape(std::string_view text);
 
+/// "Sluice · replay", the input's name without its folders, and below it the whole input.
+[[nodiscard]] std::string page_heading(std::string_view kind, std::string_view input);
+
 [[nodiscard]] std::string base64(std::span<const std::uint8_t> bytes);
 /// "data:image/jpeg;base64,…"
 [[nodiscard]] std::string jpeg_uri(const stream::Image& image, int quality);

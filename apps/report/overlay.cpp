@@ -35,7 +35,7 @@ void draw_token(Image& image, const Rectangle& cell, Fate fate, bool is_centre,
               inset, palette::white, 0.75);
     }
   } else {
-    dim(image, cell, 0.15, 0.36);
+    dim(image, cell, 0.15, 0.44);
     if (fate == Fate::non_finite || fate == Fate::late) hatch(image, cell, palette::fault, 0.6);
   }
   if (style.grid && !is_centre) draw_cell_border(image, cell);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "apps/report/overlay.h"
 
@@ -16,8 +17,8 @@ using NextPicture = std::function<std::optional<std::int64_t>(stream::Image& ima
 
 struct OverlayVideoOptions {
   OverlayStyle style;
-  int min_width =
-      480;  ///< smaller pictures are enlarged by a whole factor, or the caption won't fit
+  /// Smaller pictures are enlarged by a whole factor, or the caption would not fit.
+  int min_width = 640;
   int max_width = 1280;             ///< larger pictures are shrunk: encoding takes most of the time
   int crf = 21;                     ///< x264 quality; lower is better and larger
   std::string preset = "veryfast";  ///< x264 preset: time against file size

@@ -32,6 +32,7 @@ code, pre { font: .87em/1.55 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu S
 pre { margin: .8rem 0; padding: 1rem 1.2rem; background: var(--card); border: 1px solid var(--line);
   border-radius: 10px; overflow-x: auto; }
 .eyebrow { color: var(--faint); font-size: .8rem; letter-spacing: .08em; text-transform: uppercase; }
+.path { margin: 0 0 .2rem; color: var(--faint); font-size: .88rem; overflow-wrap: anywhere; }
 .facts { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; color: var(--faint); }
 .note { color: var(--faint); font-weight: 400; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
@@ -58,7 +59,7 @@ pre { margin: .8rem 0; padding: 1rem 1.2rem; background: var(--card); border: 1p
 i.kept, i.dynamic { background: var(--kept); } i.merged, i.static { background: var(--merged); }
 i.dropped { background: var(--dropped); } i.fault { background: var(--fault); }
 i.sim-high { background: linear-gradient(90deg, #9cd3e6, #0f5e7d); width: 2em; } i.sim-low { background: linear-gradient(90deg, #fbdfb0, #d97706); width: 2em; }
-i.strip-kept { background: #f59e0b; } i.strip-merged { background: #1b8fb5; } i.strip-dropped { background: #3b4450; }
+i.strip-kept { background: #f59e0b; } i.strip-merged { background: #1b8fb5; } i.strip-dropped { background: #3b4450; } i.strip-fault { background: #d14343; }
 i.ink { background: var(--faint); }
 .key { display: grid; grid-template-columns: repeat(3, 1fr); gap: .9rem; }
 .key p { margin: 0; }
@@ -89,8 +90,8 @@ svg .redundant { fill: var(--merged); fill-opacity: .85; }
 .x span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
 .cursor { position: absolute; top: .6rem; bottom: 2rem; width: 1px; background: var(--ink);
   pointer-events: none; display: none; }
-.readout { position: sticky; bottom: .6rem; display: none; width: max-content; max-width: 100%;
-  margin: .2rem auto 0; padding: .4rem .8rem; align-items: center; gap: .2rem 1rem; flex-wrap: wrap;
+.readout { position: fixed; left: 50%; bottom: .8rem; transform: translateX(-50%); display: none;
+  width: max-content; max-width: calc(100% - 1rem); padding: .4rem .8rem; pointer-events: none; align-items: center; gap: .2rem 1rem; flex-wrap: wrap;
   font-size: .84rem; background: var(--ink); color: var(--paper); border-radius: 8px; z-index: 2; }
 .readout img { height: 4.2rem; border-radius: 4px; }
 .live .cursor { display: block; } .live .readout { display: flex; }

@@ -73,7 +73,7 @@ std::string budget_badge(const Trace& trace) {
   const std::string sum = fmt::format(
       "{} kept + {} unspent {} {}{} allowed", count_text(totals.kept), count_text(totals.unspent),
       spent == check.allowed ? "=" : "≠",
-      by_number ? "" : fmt::format("rnd({:g} × {}) = ", trace.retain, count_text(totals.seen)),
+      by_number ? "" : fmt::format("rnd({} × {}) = ", trace.retain, count_text(totals.seen)),
       count_text(check.allowed));
   if (check.exempt) {
     return fmt::format(
@@ -141,9 +141,8 @@ std::string settings_section(const Trace& trace) {
 }
 
 std::string headline_section(const Trace& trace) {
-  std::string out = "<header><span class=\"eyebrow\">Sluice · replay</span>\n";
-  out += fmt::format("<h1>{}</h1>\n", escape(trace.input.empty() ? "Unnamed input" : trace.input));
-  return out + facts(trace) + "</header>\n" + tiles(trace) + budget_badge(trace);
+  return "<header>\n" + page_heading("replay", trace.input) + facts(trace) + "</header>\n" +
+         tiles(trace) + budget_badge(trace);
 }
 
 std::string fates_section(const Trace& trace) {

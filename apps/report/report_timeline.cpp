@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "apps/report/heat_strip.h"
 #include "apps/report/html.h"
@@ -166,6 +167,19 @@ std::string strip_panel(const SourceView& view, std::string_view title, std::str
   return panel_html(panel);
 }
 
+std::string fates_panel(const SourceView& view) {
+  std::vector<LegendEntry> legend{
+      {"strip-kept", "kept"}, {"strip-merged", "merged"}, {"strip-dropped", "dropped"}};
+  const auto& assignment = view.trace.assignment;
+  const bool any_fault = std::any_of(assignment.begin(), assignment.end(), [](std::int32_t row) {
+    return row == static_cast<std::int32_t>(stream::DropReason::non_finite) ||
+           row == static_cast<std::int32_t>(stream::DropReason::late);
+  });
+  if (any_fault) legend.push_back({"strip-fault", "late or not finite"});
+  return strip_panel(view, "What became of each token", "", std::move(legend),
+                     fate_strip(view.trace, view.axis));
+}
+
 /// Numbers for the script: one entry per column.
 std::string readout_data(const SourceView& view, const ColumnMeans& means) {
   std::string time, segment;
@@ -283,11 +297,7 @@ std::string timeline_section(const SourceView& view) {
                      "a row per grid position, from top left to bottom right",
                      {{"sim-high", "redundant, darker is more alike"}, {"sim-low", "changed"}},
                      similarity_strip(view.trace, view.axis, view.threshold));
-  out += strip_panel(
-      view, "What became of each token", "",
-      {{"strip-kept", "kept"}, {"strip-merged", "merged"}, {"strip-dropped", "dropped"}},
-      fate_strip(view.trace, view.axis));
-  out += axis_html(view.axis.ticks());
+  out += fates_panel(view) + axis_html(view.axis.ticks());
   out += "<div class=\"cursor\"></div><div class=\"readout\" aria-hidden=\"true\"></div></div>\n";
   return out + readout_data(view, means);
 }

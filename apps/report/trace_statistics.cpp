@@ -247,13 +247,16 @@ double duration_seconds(const SourceTrace& trace) noexcept {
 BudgetCheck check_budget(const stream::Trace& trace) {
   BudgetCheck check;
   const auto& totals = trace.totals;
-  check.allowed = token_budget(trace).value_or(
-      static_cast<std::int64_t>(std::nearbyint(trace.retain * static_cast<double>(totals.seen))));
+  const auto by_share =
+      static_cast<std::int64_t>(std::nearbyint(trace.retain * static_cast<double>(totals.seen)));
+  // Nobody can keep more than there was, whatever the budget.
+  check.allowed = std::min(token_budget(trace).value_or(by_share), totals.seen);
   check.counted = row_count(trace);
   const auto rounding = trace.settings.find("rounding");
   check.exempt = rounding != trace.settings.end() && rounding->second == "parity";
-  check.holds = check.counted == totals.kept && totals.kept <= totals.available &&
-                totals.kept + totals.unspent == check.allowed;
+  // Tokens of packets that were dropped as late count as kept, but have no row.
+  check.holds = check.counted == totals.kept - totals.dropped_tokens &&
+                totals.kept <= totals.available && totals.kept + totals.unspent == check.allowed;
   return check;
 }
 

@@ -92,10 +92,10 @@ struct Histogram {
 
 /// The promise of the exact budget, recomputed from the trace.
 struct BudgetCheck {
-  std::int64_t allowed = 0;  ///< rnd(retain · seen), or the budget given as a number of tokens
+  std::int64_t allowed = 0;  ///< rnd(retain · seen), or the given number of tokens, up to all
   std::int64_t counted = 0;  ///< output rows found in the trace
-  bool holds = false;        ///< counted = kept, kept + unspent = allowed, kept ≤ available
-  bool exempt = false;       ///< parity rounding reproduces a paper's own counts instead
+  bool holds = false;   ///< rows are as many as kept, kept + unspent = allowed, kept ≤ available
+  bool exempt = false;  ///< parity rounding reproduces a paper's own counts instead
 };
 [[nodiscard]] BudgetCheck check_budget(const stream::Trace& trace);
 

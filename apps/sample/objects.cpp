@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::array<std::uint32_t, 7> accents = {0xc8324a, 0xe6a02e, 0x0c7489, 0x2f5fa6,
                                                   0x5f9440, 0xe8703f, 0x7a55a8};
-constexpr std::array<std::uint32_t, 4> wall_colors = {0x86b3b8, 0xb9cbb0, 0xd9c7a8, 0x9fb4d0};
+/// Paint above, tiles below.
+constexpr std::array<std::array<std::uint32_t, 2>, 4> wall_colors = {
+    {{0x86b3b8, 0xe9e4d8}, {0xb9cbb0, 0xe6dccd}, {0xd9c7a8, 0xcfe0e2}, {0x9fb4d0, 0xebe3d0}}};
 
 /// Collects surfaces; draws colours and sizes from the seed.
 class Builder {
@@ -56,7 +58,7 @@ class Builder {
   }
 
   void add_room() {
-    const std::uint32_t wall =
+    const auto [wall, tile] =
         wall_colors[static_cast<std::size_t>(colors_.below(static_cast<int>(wall_colors.size())))];
     object(id::floor, "floor", Role::background);
     surface(id::floor, plane(), {Pattern::tiles, rgb(0x9a8f86), rgb(0x5c544e), 0.24, 0.0035, 0.26},
@@ -68,7 +70,8 @@ class Builder {
     add_wall(paint, {1.9, 0, 0}, {-1, 0, 0});
     add_wall(paint, {0, -3.5, 0}, {0, 1, 0});
     surface(id::wall, box(3.8, 0.03, 0.62),
-            {Pattern::tiles, rgb(0xe9e4d8), rgb(0x9b968b), 0.155, 0.0042, 0.16}, {0, 1.235, 0.0});
+            {Pattern::tiles, rgb(tile), rgb(tile - 0x4e4e4e), 0.155, 0.0042, 0.14},
+            {0, 1.235, 0.0});
     object(id::picture, "picture", Role::background);
     const double x = sizes_.between(-0.35, 0.35);
     surface(id::picture, box(0.62, 0.03, 0.44),

@@ -6,6 +6,7 @@
 
 #include "stream/atomic_file.h"
 #include "stream/io/libav/check.h"
+#include "stream/io/libav/yuv_converter.h"
 
 namespace sluice::stream {
 namespace {
@@ -53,15 +54,6 @@ libav::CodecHandle open_codec(AVCodecID id, AVPixelFormat format, int width, int
   return codec;
 }
 
-libav::FrameHandle make_frame(const AVCodecContext& codec, std::string_view where) {
-  libav::FrameHandle frame = libav::make_frame();
-  frame->format = codec.pix_fmt;
-  frame->width = codec.width;
-  frame->height = codec.height;
-  check(av_frame_get_buffer(frame.get(), 0), where, "creating a frame");
-  return frame;
-}
-
 /// Opens `codec` and encodes the one `frame`.
 std::vector<std::uint8_t> encode(AVCodecContext& codec, const AVFrame& frame,
                                  std::string_view where) {
@@ -77,7 +69,11 @@ std::vector<std::uint8_t> encode_plane(const Plane& plane, std::string_view wher
   libav::CodecHandle codec =
       open_codec(AV_CODEC_ID_PNG, plane.format, plane.width, plane.height, where);
   codec->compression_level = 4;  // level 9 takes several times as long for some per cent
-  libav::FrameHandle frame = make_frame(*codec, where);
+  libav::FrameHandle frame = libav::make_frame();
+  frame->format = plane.format;
+  frame->width = plane.width;
+  frame->height = plane.height;
+  check(av_frame_get_buffer(frame.get(), 0), where, "creating a frame");
   for (int y = 0; y < plane.height; ++y) {
     std::memcpy(frame->data[0] + static_cast<std::ptrdiff_t>(y) * frame->linesize[0],
                 plane.bytes + static_cast<std::size_t>(y) * plane.row_bytes, plane.row_bytes);
@@ -128,20 +124,10 @@ std::vector<std::uint8_t> encode_jpeg(const Image& image, int quality) {
   // FFmpeg's scale runs from 2 (good) to 31 (small).
   const int quantiser = 2 + (100 - quality) * 29 / 99;
   codec->global_quality = FF_QP2LAMBDA * quantiser;
-  libav::FrameHandle frame = make_frame(*codec, "jpeg");
-  frame->quality = codec->global_quality;
-  frame->color_range = codec->color_range;
-
-  libav::ScalerHandle scaler =
-      require(libav::ScalerHandle(sws_getContext(image.width, image.height, AV_PIX_FMT_RGB24,
-                                                 image.width, image.height, AV_PIX_FMT_YUVJ420P,
-                                                 SWS_BICUBIC | SWS_ACCURATE_RND | SWS_BITEXACT,
-                                                 nullptr, nullptr, nullptr)),
-              "jpeg", "creating the colour conversion");
-  const std::uint8_t* planes[] = {image.rgb.data()};
-  const int strides[] = {image.width * 3};
-  sws_scale(scaler.get(), planes, strides, 0, image.height, frame->data, frame->linesize);
-  return encode(*codec, *frame, "jpeg");
+  libav::YuvConverter converter(*codec, "jpeg");
+  AVFrame& frame = converter.convert(image);
+  frame.quality = codec->global_quality;
+  return encode(*codec, frame, "jpeg");
 }
 
 void write_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes) {

@@ -26,7 +26,8 @@ struct ReceiverOptions {
   bool allow_remote = false;
   /// Messages waiting here. Once it is full the sender waits (pull) or drops (subscribe).
   int queue = 8;
-  /// Keep one message, the newest, instead of a queue.
+  /// Keep one message, the newest, instead of a queue (ZMQ_CONFLATE); see
+  /// SenderOptions::latest_only.
   bool latest_only = false;
   /// Bytes. A peer that sends a larger message is cut off before it fills our memory; it may
   /// connect again. The message is lost.

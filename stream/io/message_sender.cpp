@@ -91,6 +91,10 @@ bool MessageSender::has_room() {
   return (state_->socket.handle.get(zmq::sockopt::events) & ZMQ_POLLOUT) != 0;
 }
 
+void MessageSender::set_linger(std::chrono::milliseconds linger) {
+  state_->socket.handle.set(zmq::sockopt::linger, static_cast<int>(linger.count()));
+}
+
 const std::string& MessageSender::endpoint() const noexcept {
   return state_->endpoint;
 }

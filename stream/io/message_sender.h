@@ -27,7 +27,9 @@ struct SenderOptions {
   /// Messages waiting here per consumer: more rides out longer pauses, fewer keep data fresh. The
   /// consumer has a queue of its own, and the network's buffers lie in between.
   int queue = 8;
-  /// Publishing only: keep one message, the newest, instead of a queue.
+  /// Publishing only: keep one message, the newest, instead of a queue (ZMQ_CONFLATE). Up to
+  /// libzmq 4.3.5 a message sent at the very moment when the one before it leaves may be lost and
+  /// its memory with it: rare at the rates of control loops, but no option for sending in bursts.
   bool latest_only = false;
   /// How long closing may take to hand over messages still queued, ms. They are lost afterwards.
   int linger_ms = 2000;
@@ -59,6 +61,9 @@ class MessageSender {
   [[nodiscard]] bool try_send(std::vector<std::byte> message);
   /// True if try_send would find room now, so that a message need not be made in vain.
   [[nodiscard]] bool has_room();
+
+  /// Changes how long closing may take, for who learns only at the end how much is worth waiting.
+  void set_linger(std::chrono::milliseconds linger);
 
   /// Where the socket is: with the real port, where the endpoint asked for any.
   [[nodiscard]] const std::string& endpoint() const noexcept;

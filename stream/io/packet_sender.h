@@ -33,6 +33,9 @@ class PacketSender {
   /// full. Never waits, and encodes only if there is room.
   [[nodiscard]] bool try_send(Packet& packet);
 
+  /// Changes how long closing may take to hand over packets still queued.
+  void set_linger(std::chrono::milliseconds linger) { sender_.set_linger(linger); }
+
   /// Where the socket is: with the real port, where the endpoint asked for any.
   [[nodiscard]] const std::string& endpoint() const noexcept { return sender_.endpoint(); }
 

@@ -2,7 +2,6 @@
 
 extern "C" {
 #include <libavformat/avformat.h>
-#include <libavutil/imgutils.h>
 #include <libavutil/opt.h>
 }
 
@@ -10,11 +9,12 @@ extern "C" {
 #include <array>
 #include <cerrno>
 #include <cmath>
-#include <cstring>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include "stream/io/libav/check.h"
+#include "stream/io/libav/yuv_converter.h"
 
 namespace sluice::stream {
 namespace {
@@ -62,6 +62,16 @@ void check_options(const VideoWriterOptions& options, const std::string& where) 
   }
 }
 
+/// x264's AVX-512 code makes different choices from run to run (seen with build 164, in its
+/// look-ahead), so it is not used. There is no such trouble with AVX2 and below.
+bool has_avx512() noexcept {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512f") != 0;
+#else
+  return false;
+#endif
+}
+
 /// Quality settings of the codec at hand: x264's own, or a quantiser that looks about the same.
 void set_quality(AVCodecContext& codec, const VideoWriterOptions& options,
                  const std::string& where) {
@@ -70,6 +80,10 @@ void set_quality(AVCodecContext& codec, const VideoWriterOptions& options,
     check(av_opt_set(codec.priv_data, "crf", crf.c_str(), 0), where, "setting crf");
     check(av_opt_set(codec.priv_data, "preset", options.preset.c_str(), 0), where,
           "setting the preset");
+    if (has_avx512()) {
+      check(av_opt_set(codec.priv_data, "x264-params", "asm=avx2", 0), where,
+            "setting the instruction set");
+    }
   } else {
     codec.flags |= AV_CODEC_FLAG_QSCALE;
     codec.global_quality = FF_QP2LAMBDA * std::clamp(options.crf / 5, 1, 31);
@@ -136,9 +150,10 @@ class VideoWriter::Muxer {
     if (!format_) throw system_error(where_, "the video is finished or has failed");
     const std::int64_t ticks = next_ticks(image, pts);
     guarded([&] {
-      convert(image);
-      frame_->pts = ticks;
-      check(avcodec_send_frame(codec_.get(), frame_.get()), where_, "encoding");
+      AVFrame& frame = converter_->convert(image);
+      frame.pts = ticks;
+      frame.quality = codec_->global_quality;
+      check(avcodec_send_frame(codec_.get(), &frame), where_, "encoding");
       write_packets();
     });
     last_ticks_ = ticks;
@@ -158,6 +173,7 @@ class VideoWriter::Muxer {
       check(avio_closep(&format_->pb), where_, "writing");
       format_.reset();
       std::filesystem::rename(temporary_, path_);
+      created_ = false;
     });
   }
 
@@ -173,7 +189,7 @@ class VideoWriter::Muxer {
     format_->flags |= AVFMT_FLAG_BITEXACT;
     codec_ = open_codec(options_, (format_->oformat->flags & AVFMT_GLOBALHEADER) != 0, where_);
     codec_name_ = codec_->codec->name;
-    allocate_frame();
+    allocate_buffers();
     stream_ = avformat_new_stream(format_.get(), nullptr);
     if (stream_ == nullptr) throw system_error(where_, "out of memory");
     stream_->time_base = codec_->time_base;
@@ -186,27 +202,14 @@ class VideoWriter::Muxer {
                         "a file in a folder that can be written");
     }
     check(created, where_, "creating the file");
+    created_ = true;
     check(av_opt_set(format_->priv_data, "movflags", "+faststart", 0), where_, "setting faststart");
     check(avformat_write_header(format_.get(), nullptr), where_, "writing the header");
   }
 
-  void allocate_frame() {
+  void allocate_buffers() {
     packet_ = libav::make_packet();
-    frame_ = libav::make_frame();
-    frame_->format = codec_->pix_fmt;
-    frame_->width = codec_->width;
-    frame_->height = codec_->height;
-    frame_->color_range = codec_->color_range;
-    frame_->colorspace = codec_->colorspace;
-    if ((codec_->flags & AV_CODEC_FLAG_QSCALE) != 0) frame_->quality = codec_->global_quality;
-    check(av_frame_get_buffer(frame_.get(), 0), where_, "creating a frame");
-    scaler_ = require(
-        libav::ScalerHandle(sws_getContext(
-            codec_->width, codec_->height, AV_PIX_FMT_RGB24, codec_->width, codec_->height,
-            codec_->pix_fmt, SWS_BICUBIC | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INP,
-            nullptr, nullptr, nullptr)),
-        where_, "creating the colour conversion");
-    padded_.resize(codec_->width, codec_->height);
+    converter_.emplace(*codec_, where_);
   }
 
   /// The time stamp in units of the codec's clock, after checking the frame's size and its order.
@@ -227,28 +230,6 @@ class VideoWriter::Muxer {
                         "times that grow");
     }
     return ticks;
-  }
-
-  void convert(const Image& image) {
-    check(av_frame_make_writable(frame_.get()), where_, "reusing a frame");
-    const Image& source = pad(image);
-    const std::uint8_t* planes[] = {source.rgb.data()};
-    const int strides[] = {source.width * 3};
-    sws_scale(scaler_.get(), planes, strides, 0, source.height, frame_->data, frame_->linesize);
-  }
-
-  /// `image` itself, or a copy with its last column and row repeated up to an even size.
-  [[nodiscard]] const Image& pad(const Image& image) {
-    if (image.width == padded_.width && image.height == padded_.height) return image;
-    for (int y = 0; y < padded_.height; ++y) {
-      const int source_y = std::min(y, image.height - 1);
-      std::memcpy(padded_.pixel(0, y), image.pixel(0, source_y),
-                  static_cast<std::size_t>(image.width) * 3);
-      if (padded_.width > image.width) {
-        std::memcpy(padded_.pixel(image.width, y), image.pixel(image.width - 1, source_y), 3);
-      }
-    }
-    return padded_;
   }
 
   void write_packets() {
@@ -282,10 +263,9 @@ class VideoWriter::Muxer {
   }
 
   void drop() noexcept {
-    const bool created = format_ && format_->pb != nullptr;
     format_.reset();
     std::error_code ignored;
-    if (created) std::filesystem::remove(temporary_, ignored);
+    if (created_) std::filesystem::remove(temporary_, ignored);
   }
 
   std::filesystem::path path_, temporary_;
@@ -295,10 +275,9 @@ class VideoWriter::Muxer {
   libav::CodecHandle codec_;
   FormatHandle format_;  ///< null once finished or failed
   AVStream* stream_ = nullptr;
-  libav::FrameHandle frame_;
+  std::optional<libav::YuvConverter> converter_;
   libav::PacketHandle packet_;
-  libav::ScalerHandle scaler_;
-  Image padded_;
+  bool created_ = false;  ///< the temporary file is there and ours
   std::int64_t frames_ = 0;
   std::int64_t last_ticks_ = 0;
 };

@@ -137,12 +137,14 @@ AVIOInterruptCB Interrupt::callback() noexcept {
   return {&Interrupt::poll, this};
 }
 
+bool Interrupt::expired() noexcept {
+  if (limited_ && std::chrono::steady_clock::now() >= deadline_) timed_out_ = true;
+  return timed_out_;
+}
+
 int Interrupt::poll(void* self) noexcept {
   auto& interrupt = *static_cast<Interrupt*>(self);
-  if (interrupt.stopped()) return 1;
-  if (!interrupt.limited_) return 0;
-  if (std::chrono::steady_clock::now() >= interrupt.deadline_) interrupt.timed_out_ = true;
-  return interrupt.timed_out_ ? 1 : 0;
+  return interrupt.stopped() || interrupt.expired() ? 1 : 0;
 }
 
 Demuxer::Demuxer(const Location& location, Interrupt& interrupt)
@@ -210,16 +212,16 @@ void Demuxer::select_video_stream(const Location& location) {
 }
 
 bool Demuxer::read(AVPacket& packet, ProblemLog& log) {
+  interrupt_->restart();
   for (int failures = 0; failures < max_failed_reads;) {
     if (interrupt_->stopped()) return false;
-    interrupt_->restart();
     const int result = av_read_frame(format_.get(), &packet);
     if (result == 0) {
       if (packet.stream_index == stream_->index) return true;
       av_packet_unref(&packet);
     } else if (interrupt_->stopped() || result == AVERROR_EOF) {
       return false;
-    } else if (interrupt_->timed_out()) {
+    } else if (interrupt_->expired()) {
       log.add("the input went silent; ended after the time limit");
       return false;
     } else if (result == AVERROR(EAGAIN)) {

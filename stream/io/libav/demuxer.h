@@ -31,6 +31,9 @@ class Interrupt {
   void restart() noexcept;
   void no_time_limit() noexcept { limited_ = false; }
   [[nodiscard]] bool stopped() const noexcept { return stop_ != nullptr && stop_->load(); }
+  /// True if time is up now; stays true until restart().
+  [[nodiscard]] bool expired() noexcept;
+  /// True if time was up when somebody looked.
   [[nodiscard]] bool timed_out() const noexcept { return timed_out_; }
   [[nodiscard]] AVIOInterruptCB callback() noexcept;
 

@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Enforces who may include whom (docs/architecture.md, "Folders").
+
+    check_includes.py
+
+- Inclusion goes one way between the folders.
+- The core uses the standard library, POSIX and compiler intrinsics only: it builds where nothing
+  but a compiler is installed.
+- The library never prints: no <iostream> outside apps, tests and bench.
+"""
+
+import pathlib
+import re
+import sys
+
+from project_files import ROOT, project_files
+
+# Folder: the folders it may include. The longest prefix of a path decides which folder it is in.
+CORE = {"kernels", "stream", "temporal", "spatial3d", "policy"}
+LIBRARY = CORE | {"stream/io", "stream/open3d"}
+MAY_INCLUDE = {
+    "kernels": {"kernels"},
+    "stream": {"kernels", "stream"},
+    "stream/io": {"kernels", "stream", "stream/io"},
+    "stream/open3d": {"kernels", "stream", "stream/open3d"},
+    "temporal": {"kernels", "stream", "temporal"},
+    "spatial3d": {"kernels", "stream", "spatial3d"},
+    "policy": CORE,
+    "apps": LIBRARY | {"apps"},
+    "python": LIBRARY | {"python"},
+    "bench": LIBRARY | {"bench"},
+    "tests": LIBRARY | {"apps", "bench", "tests"},
+}
+POSIX = {"fcntl.h", "signal.h", "unistd.h", "sys/mman.h", "sys/stat.h"}
+INTRINSICS = {"immintrin.h"}
+STREAMS = {"iostream"}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+
+
+def folder_of(path):
+    """'stream/io' for stream/io/libav/check.h; None for a path outside the known folders."""
+    parts = pathlib.PurePosixPath(path).parts
+    for length in (2, 1):
+        folder = "/".join(parts[:length])
+        if len(parts) > length and folder in MAY_INCLUDE:
+            return folder
+    return None
+
+
+def is_standard(header):
+    """C++ standard headers have neither a suffix nor a folder."""
+    return "." not in header and "/" not in header
+
+
+def problem_of(path, quote, header):
+    """What is wrong with this include, or None."""
+    folder = folder_of(path.as_posix())
+    if quote == '"':
+        if not (ROOT / header).is_file():
+            beside = (ROOT / path.parent / header).is_file()
+            return ("write the path from the project's root" if beside else
+                    "no such file, counted from the project's root")
+        target = folder_of(header)
+        if target not in MAY_INCLUDE[folder]:
+            allowed = ", ".join(sorted(MAY_INCLUDE[folder]))
+            return f"{folder} may include only {allowed}"
+        return None
+    if folder in CORE and not is_standard(header) and header not in POSIX | INTRINSICS:
+        return f"{folder} may use the standard library only"
+    if folder in LIBRARY and header in STREAMS:
+        return "the library never prints"
+    return None
+
+
+def main():
+    problems = []
+    checked = 0
+    for path in project_files(".h", ".cpp", ".inl", ".cu", ".cuh"):
+        if folder_of(path.as_posix()) is None:
+            continue
+        checked += 1
+        text = (ROOT / path).read_text(encoding="utf-8")
+        for number, line in enumerate(text.splitlines(), 1):
+            if match := INCLUDE.match(line):
+                problem = problem_of(path, *match.groups())
+                if problem:
+                    problems.append(f"{path}:{number}: {line.strip()}: {problem}")
+    print("\n".join(problems + [f"{checked} files, {len(problems)} problems"]))
+    return 1 if problems or checked == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
