@@ -62,7 +62,7 @@ void PacketCheck::check_sequence(const Packet& packet, std::vector<std::string>&
   const RunningTotals& before = previous_->totals;
   const RunningTotals& now = packet.totals;
   if (now.seen < before.seen || now.kept < before.kept || now.frames < before.frames)
-    found.push_back("running totals went down");
+    found.emplace_back("running totals went down");
   if (gap == 0 && now.kept - before.kept != packet.kept)
     found.push_back(
         concat("total kept grew by ", now.kept - before.kept, " with a packet of ", packet.kept));
@@ -71,7 +71,7 @@ void PacketCheck::check_sequence(const Packet& packet, std::vector<std::string>&
     found.push_back(concat("segment starts at frame ", *packet.segment_first, " after frame ",
                            *previous_->segment_last));
   if (packet.settings_hash != previous_->settings_hash)
-    found.push_back("the settings changed in mid-stream");
+    found.emplace_back("the settings changed in mid-stream");
 }
 
 void PacketCheck::check_tokens(const Packet& packet, std::vector<std::string>& found) const {

@@ -254,6 +254,7 @@ bool SafetensorsView::contains(std::string_view name) const {
 
 std::vector<std::string> SafetensorsView::names() const {
   std::vector<std::string> names;
+  names.reserve(tensors_.size());
   for (const auto& [name, tensor] : tensors_) names.push_back(name);
   for (const auto& [name, problem] : unsupported_) names.push_back(name);
   std::sort(names.begin(), names.end());

@@ -33,6 +33,7 @@ std::vector<const NamedTensor*> layout(std::span<const NamedTensor> tensors) {
     return size_a != size_b ? size_a > size_b : a->name < b->name;
   });
   std::vector<std::string_view> names;
+  names.reserve(order.size());
   for (const NamedTensor* named : order) names.push_back(named->name);
   std::sort(names.begin(), names.end());
   const auto twice = std::adjacent_find(names.begin(), names.end());

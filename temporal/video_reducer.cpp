@@ -99,7 +99,12 @@ void VideoReducer::push(stream::FeatureFrame& frame) {
                           entry.redundant_flags, entry.similarity, entry.finite);
   entry.redundant.pack(entry.redundant_flags);
   segmenter_->push(entry.redundant);
-  std::swap(entry.frame, frame);
+  entry.frame.index = frame.index;
+  entry.frame.pts = frame.pts;
+  std::swap(entry.frame.features, frame.features);
+  // Scores are not left behind: the next frame may come without, and must not inherit them.
+  entry.frame.attention = std::exchange(frame.attention, {});
+  frame.semantic = {};
   waiting_.push_back(std::move(entry));
   ++frames_pushed_;
 }

@@ -58,8 +58,9 @@ class VideoReducer {
   VideoReducer(kernels::Resources& resources, const stream::Source& source,
                const VideoReducerOptions& options);
 
-  /// Takes the frame's tensors and leaves used ones in their place, so that a loop allocates
-  /// nothing. All frames have the shape and type of the first one; throws sluice::Error otherwise.
+  /// Takes the frame's tensors. Used memory is left in `features`, so that a loop allocates
+  /// nothing; attention and semantic scores are left undefined. All frames have the shape and type
+  /// of the first one; throws sluice::Error otherwise.
   void push(stream::FeatureFrame& frame);
   /// No more frames.
   void finish();

@@ -87,6 +87,31 @@ TEST(VideoReducer, ReusesTheFramesItIsGiven) {
   EXPECT_LE(buffers.size(), 10u) << "a handful of buffers go round";
 }
 
+TEST(VideoReducer, AFrameWithoutAttentionDoesNotInheritOne) {
+  kernels::Resources resources(1);
+  VideoReducerOptions options;
+  options.causal = true;
+  options.latency = 1;
+  options.reduction.retain = 0.5;
+  VideoReducer reducer(resources, {}, options);
+  stream::FeatureFrame frame;
+  ReducedSegment segment;
+  test::Random random(6);
+  for (int f = 0; f < 6; ++f) {
+    frame.features.reshape(kernels::DType::f32, {4, 8});
+    for (auto& value : frame.features.as<float>()) value = random.normal();
+    if (f == 2) {
+      frame.attention.reshape(kernels::DType::f32, {4});
+      std::fill_n(frame.attention.as<float>().data(), 4, 1.0f);
+    }
+    reducer.push(frame);
+    ASSERT_TRUE(reducer.next(segment));
+    EXPECT_EQ(segment.tokens.reason.front(),
+              static_cast<std::uint8_t>(f == 2 ? stream::KeepReason::attention
+                                               : stream::KeepReason::saliency));
+  }
+}
+
 TEST(VideoReducer, CarriesTimesAndTotals) {
   test::Random random(4);
   kernels::Resources resources(1);
