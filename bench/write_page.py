@@ -122,12 +122,13 @@ def main():
     parser.add_argument("--ours", required=True, type=pathlib.Path)
     parser.add_argument("--peer", required=True, type=pathlib.Path)
     parser.add_argument("--load", help="load average before the run")
+    parser.add_argument("--append", type=pathlib.Path, help="markdown to put at the end")
     arguments = parser.parse_args()
 
     benchmarks = json.loads(arguments.ours.read_text())["benchmarks"]
     peers = [json.loads(line) for line in arguments.peer.read_text().splitlines()]
 
-    print(f"# Reduce: {arguments.name}\n")
+    print(f"# Benchmarks: {arguments.name}\n")
     print(f"- **Machine**: {processor()}, {memory_gb()} of memory, {platform.system()};"
           f" load average before the run {arguments.load or 'not noted'}")
     print(f"- **Commit**: {commit()}, {datetime.date.today().isoformat()}")
@@ -144,6 +145,8 @@ def main():
         header = ["F×S×D", "threads", "allocator", "published: median", "range", "kept"]
         header += ["ours: p50", "range", "kept", "published / ours: median (fastest)"]
         print(table(header, peer_rows(benchmarks, peers)))
+    if arguments.append:
+        print("\n" + arguments.append.read_text().rstrip())
 
 
 if __name__ == "__main__":

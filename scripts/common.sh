@@ -40,8 +40,8 @@ python_environment() {
     say "Making a Python environment in .venv"
     /usr/bin/python3 -m venv .venv
   fi
-  $python -c 'import numpy, safetensors, zmq' 2>/dev/null ||
-    $python -m pip install --quiet --disable-pip-version-check numpy safetensors pyzmq
+  $python -c 'import numpy, pytest, safetensors, zmq' 2>/dev/null ||
+    $python -m pip install --quiet --disable-pip-version-check numpy pytest safetensors pyzmq
 }
 
 # build PRESET [TARGET…]: configures and builds build/PRESET, with a compiler cache where there is one.

@@ -13,7 +13,7 @@ using Json = nlohmann::ordered_json;
 /// Independent of the locale, and exact when read back.
 std::string number(double value) {
   std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  char* const end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
   return {text.data(), end};
 }
 

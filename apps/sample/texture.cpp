@@ -30,7 +30,9 @@ constexpr double smooth(double t) noexcept {
 void add_octave(std::vector<float>& values, std::uint64_t seed, int cell, double amplitude) {
   const int lattice = table_size / cell;
   const auto corner = [&](int x, int y) {
-    const auto index = static_cast<std::uint64_t>((y % lattice) * lattice + x % lattice);
+    const auto index =
+        static_cast<std::uint64_t>(y % lattice) * static_cast<std::uint64_t>(lattice) +
+        static_cast<std::uint64_t>(x % lattice);
     return 2 * to_unit(mix(seed ^ mix(index))) - 1;
   };
   for (int y = 0; y < lattice; ++y) {

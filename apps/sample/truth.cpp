@@ -72,7 +72,8 @@ std::vector<double> changed_shares(const RenderedFrame& previous, const Rendered
     const int row = (2 * y + 1) * grid_rows / (2 * current.height);
     for (int x = 0; x < current.width; ++x, ++pixel) {
       const int column = (2 * x + 1) * grid_cols / (2 * current.width);
-      const auto patch = static_cast<std::size_t>(row * grid_cols + column);
+      const auto patch = static_cast<std::size_t>(row) * static_cast<std::size_t>(grid_cols) +
+                         static_cast<std::size_t>(column);
       areas[patch] += 1;
       shares[patch] += changed[pixel];
     }

@@ -24,6 +24,7 @@ void ProblemLog::add(std::string_view problem) {
 
 std::vector<std::string> ProblemLog::notes() const {
   std::vector<std::string> lines;
+  lines.reserve(counts_.size() + 1);
   for (const auto& [problem, count] : counts_) {
     lines.push_back(count == 1 ? problem : concat(problem, " (", count, " times)"));
   }

@@ -179,6 +179,7 @@ void VideoReader::Implementation::open_stream() {
 
 void VideoReader::Implementation::sample_evenly(const libav::FrameScan& scan) {
   std::vector<double> times;
+  times.reserve(scan.frames.size());
   for (const auto& frame : scan.frames) times.push_back(frame.pts_s);
   const double tolerance = sampling_tolerance_s(scan.tick_s);
   std::vector<double> chosen_times;
