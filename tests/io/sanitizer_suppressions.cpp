@@ -5,7 +5,9 @@ const char* __tsan_default_options();       // NOLINT: the sanitizer has it so
 const char* __tsan_default_suppressions();  // NOLINT: the sanitizer has it so
 }
 
-const char* __tsan_default_options() { return "ignore_noninstrumented_modules=1"; }
+const char* __tsan_default_options() {
+  return "ignore_noninstrumented_modules=1";
+}
 
 const char* __tsan_default_suppressions() {
   return "race:libzmq.so\n"

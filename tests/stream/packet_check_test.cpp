@@ -1,0 +1,84 @@
+#include "stream/packet_check.h"
+
+#include <gtest/gtest.h>
+
+namespace sluice::stream {
+namespace {
+
+/// Packet `number` of a flawless stream: segments of two frames of 2×5 positions, half kept.
+Packet flawless(std::int64_t number) {
+  Packet packet;
+  packet.sequence = number;
+  packet.segment_first = 2 * number;
+  packet.segment_last = 2 * number + 1;
+  packet.retain = 0.5;
+  packet.budget = packet.kept = 10;
+  packet.available = 18;
+  packet.totals.frames = 2 * (number + 1);
+  packet.totals.seen = 20 * (number + 1);
+  packet.totals.available = 18 * (number + 1);
+  packet.totals.kept = 10 * (number + 1);
+  packet.totals.packets = number + 1;
+  TokenBatch batch;
+  batch.source.grid_rows = 2;
+  batch.source.grid_cols = 5;
+  batch.features.reshape(kernels::DType::f32, {10, 1});
+  for (std::int32_t row = 0; row < 10; ++row) {
+    batch.frame.push_back(static_cast<std::int32_t>(2 * number));
+    batch.frame_last.push_back(static_cast<std::int32_t>(2 * number + 1));
+    batch.position.push_back(row);
+    batch.weight.push_back(2);
+  }
+  packet.batches.push_back(std::move(batch));
+  return packet;
+}
+
+template <typename Change>
+std::int64_t violations_after(Change&& change) {
+  PacketCheck check;
+  EXPECT_TRUE(check.check(flawless(0)).empty());
+  Packet packet = flawless(1);
+  change(packet);
+  return static_cast<std::int64_t>(check.check(packet).size());
+}
+
+TEST(PacketCheck, AFlawlessStreamPasses) {
+  PacketCheck check;
+  for (std::int64_t number = 0; number < 5; ++number)
+    EXPECT_TRUE(check.check(flawless(number)).empty());
+  EXPECT_EQ(check.packets(), 5);
+  EXPECT_EQ(check.tokens(), 50);
+  EXPECT_EQ(check.missing(), 0);
+}
+
+TEST(PacketCheck, EveryBrokenPromiseIsFound) {
+  EXPECT_EQ(violations_after([](Packet&) {}), 0);
+  EXPECT_GT(violations_after([](Packet& p) { p.budget = 11; }), 0) << "one token too few";
+  EXPECT_GT(violations_after([](Packet& p) { p.budget = 9; }), 0) << "one too many";
+  EXPECT_GT(violations_after([](Packet& p) { p.kept = 9; }), 0);
+  EXPECT_GT(violations_after([](Packet& p) { ++p.totals.unspent; }), 0);
+  EXPECT_GT(violations_after([](Packet& p) { p.totals.kept = 21; }), 0);
+  EXPECT_GT(violations_after([](Packet& p) { p.totals.available = 41; }), 0);
+  EXPECT_GT(violations_after([](Packet& p) { p.segment_first = 3; }), 0) << "a frame left out";
+  EXPECT_GT(violations_after([](Packet& p) { p.settings_hash = "other"; }), 0);
+  EXPECT_GT(violations_after([](Packet& p) { p.batches[0].frame[3] = 1; }), 0);
+  EXPECT_GT(violations_after([](Packet& p) { p.batches[0].frame_last[3] = 4; }), 0);
+  EXPECT_GT(violations_after([](Packet& p) { p.batches[0].position[3] = 10; }), 0);
+  EXPECT_GT(violations_after([](Packet& p) { p.batches[0].weight[3] = 0; }), 0);
+  EXPECT_GT(violations_after([](Packet& p) { p.batches[0].weight[3] = 3; }), 0)
+      << "more input than there was";
+}
+
+TEST(PacketCheck, GapsAreCountedAndARestartIsNoViolation) {
+  PacketCheck check;
+  EXPECT_TRUE(check.check(flawless(0)).empty());
+  EXPECT_TRUE(check.check(flawless(4)).empty());
+  EXPECT_EQ(check.missing(), 3);
+  EXPECT_TRUE(check.check(flawless(0)).empty()) << "the sender was restarted";
+  EXPECT_TRUE(check.check(flawless(1)).empty());
+  EXPECT_FALSE(check.check(flawless(1)).empty()) << "the same packet twice";
+  EXPECT_EQ(check.violations(), 1);
+}
+
+}  // namespace
+}  // namespace sluice::stream
