@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "stream/io/zeromq/handover.h"
 #include "stream/io/zeromq/socket.h"
 
 namespace sluice::stream {
@@ -64,6 +65,7 @@ struct MessageReceiver::State {
   }
 
   ReceiveStatus check() {
+    zeromq::take_over(message.data());
     problem.clear();
     if (message.more()) {
       problem = concat("message of ", drop_further_parts() + 1, " parts instead of one");

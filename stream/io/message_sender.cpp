@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "stream/io/zeromq/handover.h"
 #include "stream/io/zeromq/socket.h"
 
 namespace sluice::stream {
@@ -24,10 +25,12 @@ void check_options(const SenderOptions& options) {
 /// A message that takes over the vector's memory: megabytes need not be copied.
 zmq::message_t wrap(std::vector<std::byte> bytes) {
   auto owner = std::make_unique<std::vector<std::byte>>(std::move(bytes));
-  const auto release = [](void*, void* vector) {
+  const auto release = [](void* data, void* vector) {
+    zeromq::take_over(data);
     delete static_cast<std::vector<std::byte>*>(vector);
   };
   zmq::message_t message(owner->data(), owner->size(), release, owner.get());
+  zeromq::hand_over(owner->data());
   owner.release();  // NOLINT: the message owns it now
   return message;
 }

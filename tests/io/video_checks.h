@@ -1,5 +1,7 @@
-// Reading whole videos in tests.
+// Making clips and reading whole videos in tests.
 #pragma once
+
+#include <gtest/gtest.h>
 
 #include <cstdint>
 #include <cstdlib>
@@ -9,6 +11,7 @@
 
 #include "stream/io/video_reader.h"
 #include "tests/io/clip_maker.h"
+#include "tests/io/temporary_folder.h"
 
 namespace sluice::test {
 
@@ -38,6 +41,19 @@ inline ReadVideo read_video(const std::string& input,
   read.statistics = reader.statistics();
   return read;
 }
+
+/// Tests that make clips of their own.
+class VideoClipTest : public testing::Test {
+ protected:
+  TemporaryFolder folder_;
+
+  std::string clip(const std::string& name, const ClipOptions& options,
+                   const Painter& paint = paint_number) {
+    const std::string path = folder_.file(name);
+    make_clip(path, options, paint);
+    return path;
+  }
+};
 
 /// The folder of real recordings; empty if there is none here.
 inline std::filesystem::path recordings() {
