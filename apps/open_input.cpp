@@ -37,10 +37,10 @@ void refuse(bool given, const char* option, const InputOptions& options) {
                       "a video: this input brings its own frames");
 }
 
-std::unique_ptr<stream::FrameSource> open_video(const InputOptions& options, int threads,
+std::unique_ptr<stream::FrameSource> open_video(const InputOptions& options,
                                                 const std::atomic<bool>& stop) {
   stream::VideoTokenOptions tokens;
-  tokens.video = video_options(options, threads, stop);
+  tokens.video = video_options(options, stop);
   if (options.grid) {
     const auto grid = stream::parse_grid(*options.grid, "--grid");
     tokens.tokenizer.grid_rows = grid.rows;
@@ -122,24 +122,25 @@ InputKind kind_of(const std::string& input) {
   return InputKind::video;
 }
 
-stream::VideoReaderOptions video_options(const InputOptions& options, int threads,
+stream::VideoReaderOptions video_options(const InputOptions& options,
                                          const std::atomic<bool>& stop) {
   stream::VideoReaderOptions video;
   video.fps = options.fps;
   video.frames = options.frames;
   video.image_rate = options.image_rate;
-  video.threads = std::min(threads, 64);  // more decoders than that gain nothing
+  // A fixed number: what a decoder makes of damaged data depends on how many threads it has.
+  video.threads = 4;
   video.timeout_s = options.timeout_s;
   video.stop = &stop;
   return video;
 }
 
-OpenInput open_input(const InputOptions& options, int threads, const std::atomic<bool>& stop) {
+OpenInput open_input(const InputOptions& options, const std::atomic<bool>& stop) {
   OpenInput open;
   open.kind = kind_of(options.input);
   switch (open.kind) {
     case InputKind::video:
-      open.source = open_video(options, threads, stop);
+      open.source = open_video(options, stop);
       open.default_tau = kernels::patch_descriptor_default_tau;
       break;
     case InputKind::feature_file: open.source = open_features(options); break;

@@ -46,11 +46,10 @@ struct OpenInput {
 
 /// Throws sluice::Error for what can't be opened, and for options that don't go with the kind of
 /// input. Sources end early once `stop` is true.
-[[nodiscard]] OpenInput open_input(const InputOptions& options, int threads,
-                                   const std::atomic<bool>& stop);
+[[nodiscard]] OpenInput open_input(const InputOptions& options, const std::atomic<bool>& stop);
 
 /// How the video behind `options` is read, so that a second reader sees the same frames.
-[[nodiscard]] stream::VideoReaderOptions video_options(const InputOptions& options, int threads,
+[[nodiscard]] stream::VideoReaderOptions video_options(const InputOptions& options,
                                                        const std::atomic<bool>& stop);
 
 }  // namespace sluice::apps

@@ -21,14 +21,14 @@ void ThumbnailStore::offer(std::int64_t frame, const stream::Image& picture,
 }
 
 report::Thumbnails write_overlay_video(const InputOptions& input, const stream::Trace& trace,
-                                       int threads, const std::filesystem::path& path) {
+                                       const std::filesystem::path& path) {
   const stream::SourceTrace& source = trace.sources.front();
   report::OverlayVideoOptions overlay;
   overlay.stop = [] { return stop_requested().load(); };
   Progress progress("Drawing the overlay", source.frames());
   overlay.progress = [&progress](std::int64_t frames) { progress.update(frames); };
 
-  stream::VideoReaderOptions options = video_options(input, threads, stop_requested());
+  stream::VideoReaderOptions options = video_options(input, stop_requested());
   options.max_side = overlay.max_width;
   stream::VideoReader reader(input.input, options);
   report::ThumbnailCollector thumbnails(report::thumbnail_frames(source));
@@ -44,9 +44,9 @@ report::Thumbnails write_overlay_video(const InputOptions& input, const stream::
   return thumbnails.thumbnails();
 }
 
-report::Thumbnails read_thumbnails(const InputOptions& input, int threads,
+report::Thumbnails read_thumbnails(const InputOptions& input,
                                    const std::vector<std::int64_t>& frames) {
-  stream::VideoReaderOptions options = video_options(input, threads, stop_requested());
+  stream::VideoReaderOptions options = video_options(input, stop_requested());
   options.max_side = 640;
   stream::VideoReader reader(input.input, options);
   report::ThumbnailCollector thumbnails(frames);

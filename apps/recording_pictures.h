@@ -31,10 +31,10 @@ class ThumbnailStore {
 /// Reads the video again, exactly as the engine did, and draws the trace over it. Returns the
 /// thumbnails that the report wants. A stop request ends the overlay early; it stays playable.
 report::Thumbnails write_overlay_video(const InputOptions& input, const stream::Trace& trace,
-                                       int threads, const std::filesystem::path& path);
+                                       const std::filesystem::path& path);
 
 /// Pictures of these frames, ascending.
-[[nodiscard]] report::Thumbnails read_thumbnails(const InputOptions& input, int threads,
+[[nodiscard]] report::Thumbnails read_thumbnails(const InputOptions& input,
                                                  const std::vector<std::int64_t>& frames);
 
 }  // namespace sluice::apps

@@ -58,9 +58,14 @@ void PacketCheck::check_sequence(const Packet& packet, std::vector<std::string>&
     found.push_back(concat("sequence ", packet.sequence, " after ", previous_->sequence));
     return;
   }
-  missing_ += gap;
   const RunningTotals& before = previous_->totals;
   const RunningTotals& now = packet.totals;
+  const std::int64_t dropped = now.dropped_packets - before.dropped_packets;
+  missing_ += gap;
+  dropped_ += dropped;
+  if (dropped < 0 || dropped > gap)
+    found.push_back(
+        concat("the sender says it dropped ", dropped, " packets; ", gap, " are missing here"));
   if (now.seen < before.seen || now.kept < before.kept || now.frames < before.frames)
     found.emplace_back("running totals went down");
   if (gap == 0 && now.kept - before.kept != packet.kept)

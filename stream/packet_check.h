@@ -13,9 +13,9 @@ namespace sluice::stream {
 /// Feed it every packet of one stream, in the order of arrival.
 ///
 /// Checked for video streams: exactly min(budget, available) tokens; kept + unspent equals the
-/// rounded share of all tokens seen; segments and totals continue where the last packet ended, gaps
-/// being as long as the sender says it dropped; tokens lie within their segment, on their grid, and
-/// stand for no more input than there was. A restarted sender (sequence 0 again) starts afresh.
+/// rounded share of all tokens seen; segments and totals continue where the last packet ended, and
+/// what the sender says it dropped is missing here; tokens lie within their segment, on their grid,
+/// and stand for no more input than there was. A restarted sender (sequence 0 again) starts afresh.
 class PacketCheck {
  public:
   /// The violations found in this packet, in words; empty if there are none.
@@ -24,8 +24,10 @@ class PacketCheck {
   [[nodiscard]] std::int64_t packets() const noexcept { return packets_; }
   [[nodiscard]] std::int64_t tokens() const noexcept { return tokens_; }
   [[nodiscard]] std::int64_t violations() const noexcept { return violations_; }
-  /// Packets missing between those that came.
+  /// Packets missing between those that came; those that the sender dropped because we were slow,
+  /// and those lost on the way.
   [[nodiscard]] std::int64_t missing() const noexcept { return missing_; }
+  [[nodiscard]] std::int64_t dropped_by_sender() const noexcept { return dropped_; }
 
  private:
   void check_counts(const Packet& packet, std::vector<std::string>& found) const;
@@ -38,6 +40,7 @@ class PacketCheck {
   std::int64_t tokens_ = 0;
   std::int64_t violations_ = 0;
   std::int64_t missing_ = 0;
+  std::int64_t dropped_ = 0;
 };
 
 }  // namespace sluice::stream

@@ -1,7 +1,5 @@
 #include "temporal/parameters.h"
 
-#include <cmath>
-
 #include "kernels/error.h"
 
 namespace sluice::temporal {
@@ -12,7 +10,7 @@ void validate(const HolitomParameters& p) {
   };
   require(p.retain > 0 && p.retain <= 1, "retain", p.retain, "a share in (0, 1]");
   if (p.budget) require(*p.budget >= 0, "budget", *p.budget, "0 or more tokens");
-  require(std::isfinite(p.tau), "tau", p.tau, "a finite number, usually in [-1, 1]");
+  require(p.tau >= -1 && p.tau <= 1, "tau", p.tau, "a cosine in [-1, 1]");
   require(p.beta >= 0 && p.beta <= 1, "beta", p.beta, "a weight in [0, 1]");
   require(p.neighbours >= 1, "knn", p.neighbours, "at least 1");
   require(p.contextual >= 0 && p.contextual <= 1, "contextual", p.contextual, "a share in [0, 1]");

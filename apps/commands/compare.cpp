@@ -54,11 +54,12 @@ std::vector<Setting> settings_of(const CompareOptions& options) {
 
 int run(const CompareOptions& options, int threads) {
   const auto settings = settings_of(options);
+  (void)open_input(options.input, stop_requested());  // and before a folder is made
   make_output_folder(options.output);
   std::vector<stream::Trace> traces;
   traces.reserve(settings.size());
   for (const auto& setting : settings) {
-    const OpenInput input = open_input(options.input, threads, stop_requested());
+    const OpenInput input = open_input(options.input, stop_requested());
     Progress progress(setting.label, input.source->frame_count());
     auto run = run_recording(
         *input.source, options.input.input, setting.reduction.resolve(input.default_tau), threads,
@@ -80,8 +81,8 @@ int run(const CompareOptions& options, int threads) {
   if (entries.empty()) return exit_interrupted;
   report::Thumbnails moments;
   if (kind_of(options.input.input) == InputKind::video && !stop_requested())
-    moments = read_thumbnails(options.input, threads,
-                              report::comparison_frames(traces.front().sources.front()));
+    moments =
+        read_thumbnails(options.input, report::comparison_frames(traces.front().sources.front()));
   report::write_comparison(entries, moments, options.output / "compare.html");
   fmt::print("Wrote {}\n", (options.output / "compare.html").string());
   return stop_requested() ? exit_interrupted : exit_ok;

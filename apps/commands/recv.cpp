@@ -60,7 +60,8 @@ struct Measurements {
       fmt::print(" in {:.2f} s ({:.1f} packets/s, {:.0f} tokens/s)", seconds,
                  static_cast<double>(check.packets() - 1) / seconds,
                  static_cast<double>(check.tokens()) / seconds);
-    fmt::print("; {} missing\n", check.missing());
+    fmt::print("; {} missing, {} of them dropped by the sender as late\n", check.missing(),
+               check.dropped_by_sender());
     if (latency_ms.empty()) return;
     std::sort(latency_ms.begin(), latency_ms.end());
     const auto quantile = [this](double q) {
@@ -129,7 +130,8 @@ int run(const RecvOptions& options) {
   }
   if (receiver.malformed() > 0) return exit_bad_input;
   if (check.packets() > 0)
-    fmt::print("Every packet kept its promises: exact budget, no gap unaccounted for.\n");
+    fmt::print(
+        "Every packet kept its promises: exact budget, consistent totals, tokens in place.\n");
   if (silent && check.packets() == 0)
     throw system_error(options.endpoint, fmt::format("no packet within {} s", *options.timeout_s));
   return stop_requested() ? exit_interrupted : exit_ok;

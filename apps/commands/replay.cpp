@@ -29,8 +29,9 @@ struct ReplayOptions {
 };
 
 RecordingRun run_engine(const ReplayOptions& options, int threads, ThumbnailStore& thumbnails) {
-  const OpenInput input = open_input(options.input, threads, stop_requested());
+  const OpenInput input = open_input(options.input, stop_requested());
   const auto engine = options.reduction.resolve(input.default_tau);
+  make_output_folder(options.output);  // not before all else is known to make sense
   Progress progress("Reading frames", input.source->frame_count());
   const auto* video = dynamic_cast<const stream::VideoTokenSource*>(input.source.get());
   const bool wants_thumbnails = video != nullptr && options.no_overlay && !options.no_report;
@@ -43,7 +44,6 @@ RecordingRun run_engine(const ReplayOptions& options, int threads, ThumbnailStor
 }
 
 int run(const ReplayOptions& options, int threads) {
-  make_output_folder(options.output);
   ThumbnailStore thumbnails;
   RecordingRun recording = run_engine(options, threads, thumbnails);
   stream::write_token_file(options.output / "tokens.safetensors", recording.tokens);
@@ -54,8 +54,7 @@ int run(const ReplayOptions& options, int threads) {
   const bool has_pictures = kind_of(options.input.input) == InputKind::video && !stop_requested();
   report::Thumbnails shown = thumbnails.take();
   if (has_pictures && !options.no_overlay)
-    shown = write_overlay_video(options.input, recording.trace, threads,
-                                options.output / "overlay.mp4");
+    shown = write_overlay_video(options.input, recording.trace, options.output / "overlay.mp4");
   if (!options.no_report)
     report::write_report(recording.trace, std::span(&shown, 1), options.output / "report.html");
 

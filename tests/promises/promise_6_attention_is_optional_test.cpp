@@ -42,6 +42,23 @@ TEST(Promise6AttentionIsOptional, WhatStandsOutOrChangesIsKept) {
   EXPECT_GT(static_cast<double>(found), 0.97 * static_cast<double>(planted));
 }
 
+/// Every token points its own way, so none stands out; what changed is all there is to go by.
+TEST(Promise6AttentionIsOptional, WhatChangedIsPreferred) {
+  kernels::Resources resources(1);
+  test::Random random(603);
+  const test::ClipShape shape{2, 40, 256};
+  auto values = test::random_clip(random, shape, {.repeat = 1, .noise = 0.2});
+  const auto row = [&](std::size_t f, std::size_t p) { return values.data() + (f * 40 + p) * 256; };
+  for (const std::size_t changed : {3u, 17u, 38u})
+    for (std::size_t d = 0; d < 256; ++d) row(1, changed)[d] = random.normal();
+  temporal::HolitomParameters parameters;
+  parameters.tau = 1.0;  // nothing is merged
+  parameters.budget = 6;
+  const auto result = temporal::reduce(resources, test::clip_tensor(values, shape),
+                                       kernels::TensorView(), parameters);
+  for (const std::size_t changed : {3u, 17u, 38u}) EXPECT_GE(result.assignment[40 + changed], 0);
+}
+
 TEST(Promise6AttentionIsOptional, ReasonsSayWhichOfTheTwoDecided) {
   kernels::Resources resources(1);
   test::Random random(602);

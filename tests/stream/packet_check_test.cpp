@@ -60,6 +60,7 @@ TEST(PacketCheck, EveryBrokenPromiseIsFound) {
   EXPECT_GT(violations_after([](Packet& p) { p.totals.kept = 21; }), 0);
   EXPECT_GT(violations_after([](Packet& p) { p.totals.available = 41; }), 0);
   EXPECT_GT(violations_after([](Packet& p) { p.segment_first = 3; }), 0) << "a frame left out";
+  EXPECT_GT(violations_after([](Packet& p) { p.totals.dropped_packets = 1; }), 0);
   EXPECT_GT(violations_after([](Packet& p) { p.settings_hash = "other"; }), 0);
   EXPECT_GT(violations_after([](Packet& p) { p.batches[0].frame[3] = 1; }), 0);
   EXPECT_GT(violations_after([](Packet& p) { p.batches[0].frame_last[3] = 4; }), 0);
@@ -72,8 +73,11 @@ TEST(PacketCheck, EveryBrokenPromiseIsFound) {
 TEST(PacketCheck, GapsAreCountedAndARestartIsNoViolation) {
   PacketCheck check;
   EXPECT_TRUE(check.check(flawless(0)).empty());
-  EXPECT_TRUE(check.check(flawless(4)).empty());
+  Packet late = flawless(4);
+  late.totals.dropped_packets = 2;
+  EXPECT_TRUE(check.check(late).empty());
   EXPECT_EQ(check.missing(), 3);
+  EXPECT_EQ(check.dropped_by_sender(), 2);
   EXPECT_TRUE(check.check(flawless(0)).empty()) << "the sender was restarted";
   EXPECT_TRUE(check.check(flawless(1)).empty());
   EXPECT_FALSE(check.check(flawless(1)).empty()) << "the same packet twice";

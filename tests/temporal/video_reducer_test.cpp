@@ -112,6 +112,25 @@ TEST(VideoReducer, AFrameWithoutAttentionDoesNotInheritOne) {
   }
 }
 
+TEST(VideoReducer, AFrameIsComparedWithTheLastOneEvenIfThatHasLeft) {
+  test::Random random(7);
+  kernels::Resources resources(1);
+  const test::ClipShape shape{12, 9, 16};
+  const auto clip = test::clip_tensor(test::random_clip(random, shape, {.repeat = 0.9}), shape);
+  const auto whole = reduce(resources, clip, kernels::TensorView(), {});
+  VideoReducerOptions options;
+  options.causal = true;
+  options.latency = 1;  // every frame leaves at once
+  std::size_t at = 0;
+  for (const auto& segment : test::reduce_frames(resources, clip, {}, options)) {
+    if (segment.segment.first > 0) {
+      for (const float similarity : segment.similarity)
+        ASSERT_EQ(similarity, whole.redundancy.similarity[at++]);
+    }
+  }
+  EXPECT_EQ(at, whole.redundancy.similarity.size());
+}
+
 TEST(VideoReducer, CarriesTimesAndTotals) {
   test::Random random(4);
   kernels::Resources resources(1);
