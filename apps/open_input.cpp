@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "apps/option_checks.h"
 #include "kernels/error.h"
 #include "kernels/patch_descriptor.h"
 #include "stream/grid.h"
@@ -71,6 +72,7 @@ std::unique_ptr<stream::FrameSource> open_endpoint(const InputOptions& options,
   refuse(options.size.has_value(), "--size", options);
   stream::FeatureReceiverOptions receiver;
   receiver.socket.allow_remote = options.allow_remote;
+  receiver.open_timeout_s = options.timeout_s;
   receiver.idle_timeout_s = options.timeout_s;
   receiver.stop = &stop;
   return std::make_unique<stream::FeatureReceiver>(options.input, receiver);
@@ -108,7 +110,7 @@ void add_input_options(CLI::App& command, InputOptions& options, InputScope scop
       .add_option("--timeout", options.timeout_s,
                   "Live inputs: give up after this many seconds of silence")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero)
       ->group(group);
 }
 
@@ -133,6 +135,11 @@ stream::VideoReaderOptions video_options(const InputOptions& options,
   video.timeout_s = options.timeout_s;
   video.stop = &stop;
   return video;
+}
+
+void require_recording(const OpenInput& open, const std::string& input) {
+  if (open.kind == InputKind::feature_endpoint)
+    throw input_error(input, "is live", "a recording (or use `sluice stream` for live sources)");
 }
 
 OpenInput open_input(const InputOptions& options, const std::atomic<bool>& stop) {

@@ -12,4 +12,10 @@ void make_output_folder(const std::filesystem::path& folder) {
                       "a folder that exists or can be created");
 }
 
+void refuse_to_overwrite(const std::filesystem::path& input, const std::filesystem::path& output) {
+  std::error_code unknown;  // one of them does not exist: nothing to lose
+  if (std::filesystem::equivalent(input, output, unknown))
+    throw input_error(output.string(), "is the input itself", "another place for the output");
+}
+
 }  // namespace sluice::apps

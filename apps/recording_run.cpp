@@ -116,7 +116,7 @@ void describe_run(RecordingRun& run, const temporal::VideoReducerOptions& option
                                          static_cast<double>(trace.totals.seen))
                      : options.reduction.retain;
   trace.totals.skipped_input = statistics.skipped_packets;
-  trace.notes = statistics.notes;
+  trace.notes.insert(trace.notes.end(), statistics.notes.begin(), statistics.notes.end());
   if (statistics.size_changes > 0)
     trace.notes.push_back(fmt::format("The resolution changed {} times; frames were rescaled.",
                                       statistics.size_changes));
@@ -148,17 +148,26 @@ RecordingRun run_recording(stream::FrameSource& source, const std::string& input
     const StageTimer timer(run.trace, "3 merge and select");
     while (reducer.next(segment)) collector.add(segment);
   };
-  for (;;) {
-    {
-      const StageTimer timer(run.trace, "1 read, decode, tokenize");
-      if (stop || !source.next(frame)) break;
+  const auto read_all = [&] {
+    for (;;) {
+      {
+        const StageTimer timer(run.trace, "1 read, decode, tokenize");
+        if (stop || !source.next(frame)) return;
+      }
+      if (on_frame) on_frame(frame);
+      {
+        const StageTimer timer(run.trace, "2 redundancy and segmentation");
+        reducer.push(frame);
+      }
+      if (options.causal) collect();
     }
-    if (on_frame) on_frame(frame);
-    {
-      const StageTimer timer(run.trace, "2 redundancy and segmentation");
-      reducer.push(frame);
-    }
-    if (options.causal) collect();
+  };
+  try {
+    read_all();
+  } catch (const Error& error) {
+    if (reducer.frames() == 0) throw;
+    run.error = std::current_exception();  // what came before it is worth keeping
+    run.trace.notes.emplace_back(error.what());
   }
   run.stopped = stop;
   if (reducer.frames() == 0)

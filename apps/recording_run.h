@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <string>
 
@@ -16,7 +17,8 @@ namespace sluice::apps {
 struct RecordingRun {
   stream::TokenFile tokens;
   stream::Trace trace;
-  bool stopped = false;  ///< ended early by Ctrl-C: what was read until then is complete
+  std::exception_ptr error;  ///< what ended the run early, if anything did; the rest is complete
+  bool stopped = false;      ///< ended early by Ctrl-C: what was read until then is complete
 };
 
 /// Called after each frame, before the engine takes its features.

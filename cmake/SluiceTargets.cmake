@@ -12,7 +12,16 @@ if(SLUICE_SANITIZE)
   target_compile_options(sluice_build_settings INTERFACE
     -fsanitize=${SLUICE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(sluice_build_settings INTERFACE -fsanitize=${SLUICE_SANITIZE})
+  # g++ 12 takes std::regex for uninitialized once sanitizers have changed the code.
+  target_compile_options(sluice_build_settings INTERFACE -Wno-maybe-uninitialized)
 endif()
+
+# sluice_program(<target>): what every program of ours needs in a sanitizer build.
+function(sluice_program target)
+  if(SLUICE_SANITIZE MATCHES thread)
+    target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/sanitizer_suppressions.cpp)
+  endif()
+endfunction()
 
 # sluice_library(<folder> SOURCES … [DEPENDS …] [PRIVATE_DEPENDS …])
 # A static library sluice_<folder>, exported as Sluice::<folder>.

@@ -10,6 +10,27 @@
 namespace sluice::kernels {
 namespace {
 
+/// True if no element is NaN, infinite or so large that sums of it might have overflowed.
+bool has_finite_square(const cpu::RowKernels& kernels, const float* row, std::int64_t width) {
+  float unused = 0;
+  float square = 0;
+  kernels.dot_and_square(row, row, DType::f32, width, &unused, &square);
+  return std::isfinite(square);
+}
+
+struct BlendShares {
+  float centre, member;
+};
+
+BlendShares blend_shares(const ClusterBlend& blend, std::int64_t members) {
+  if (blend.plain_mean) {
+    const float share = 1.0f / static_cast<float>(members + 1);
+    return {share, share};
+  }
+  const auto beta = static_cast<float>(blend.beta);
+  return {beta, (1.0f - beta) / static_cast<float>(std::max<std::int64_t>(members, 1))};
+}
+
 /// Columns per task where rows are too few to keep all threads busy.
 constexpr std::int64_t columns_per_task = 256;
 
@@ -27,7 +48,13 @@ void mean_over_frames(Resources& resources, std::span<const TensorView> frames,
         kernels.load(mean, frames[0].row(position), frames[0].dtype(), width);
         for (const auto& frame : frames.subspan(1))
           kernels.add_scaled(mean, frame.row(position), frame.dtype(), 1.0f, width);
-        if (frames.size() > 1) kernels.scale(mean, share, width);
+        if (frames.size() == 1) return;
+        kernels.scale(mean, share, width);
+        if (has_finite_square(kernels, mean, width)) return;
+        // The sum may have overflowed: shares of huge values don't.
+        std::fill_n(mean, width, 0.0f);
+        for (const auto& frame : frames)
+          kernels.add_scaled(mean, frame.row(position), frame.dtype(), share, width);
       });
 }
 
@@ -46,7 +73,6 @@ void blend_clusters(Resources& resources, std::span<const float> rows, std::int6
                     const ClusterBlend& blend, std::span<const std::int64_t> output_rows,
                     Tensor& output) {
   const auto& kernels = resources.rows();
-  const auto beta = static_cast<float>(blend.beta);
   const std::size_t row_bytes = static_cast<std::size_t>(width) * item_size(output.dtype());
   resources.pool().parallel_for(static_cast<std::int64_t>(centres.size()), [&](std::int64_t c,
                                                                                int) {
@@ -56,21 +82,27 @@ void blend_clusters(Resources& resources, std::span<const float> rows, std::int6
     const auto row = [&](std::size_t i) {
       return rows.data() + static_cast<std::int64_t>(i) * width;
     };
-    std::int64_t members = 0;
-    std::fill(sum.begin(), sum.end(), 0.0f);
-    for (std::size_t i = 0; i < cluster.size(); ++i) {
-      if (cluster[i] != c || i == centre) continue;
-      kernels.add_scaled(sum.data(), row(i), DType::f32, 1.0f, width);
-      ++members;
-    }
+    const std::int64_t members = std::count(cluster.begin(), cluster.end(), c) - 1;
+    const BlendShares shares = blend_shares(blend, members);
+    const auto add_members = [&](float factor) {
+      std::fill(sum.begin(), sum.end(), 0.0f);
+      for (std::size_t i = 0; i < cluster.size(); ++i)
+        if (cluster[i] == c && i != centre)
+          kernels.add_scaled(sum.data(), row(i), DType::f32, factor, width);
+    };
+    const auto add_centre = [&] {
+      kernels.add_scaled(sum.data(), row(centre), DType::f32, shares.centre, width);
+    };
     if (members == 0) {
       kernels.load(sum.data(), row(centre), DType::f32, width);
-    } else if (blend.plain_mean) {
-      kernels.add_scaled(sum.data(), row(centre), DType::f32, 1.0f, width);
-      kernels.scale(sum.data(), 1.0f / static_cast<float>(members + 1), width);
     } else {
-      kernels.scale(sum.data(), (1.0f - beta) / static_cast<float>(members), width);
-      kernels.add_scaled(sum.data(), row(centre), DType::f32, beta, width);
+      add_members(1.0f);
+      kernels.scale(sum.data(), shares.member, width);
+      add_centre();
+      if (!has_finite_square(kernels, sum.data(), width)) {  // as in mean_over_frames
+        add_members(shares.member);
+        add_centre();
+      }
     }
     auto* target = static_cast<std::byte*>(output.data()) +
                    static_cast<std::size_t>(output_rows[static_cast<std::size_t>(c)]) * row_bytes;

@@ -1,5 +1,6 @@
 #include "kernels/tensor.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -42,8 +43,10 @@ Shape::Shape(std::span<const std::int64_t> extents) : rank_(extents.size()) {
     extents_[axis] = extents[axis];
     if (extents[axis] < 0)
       throw input_error("shape", concat("extent ", extents[axis]), "no negative extent");
-    if (__builtin_mul_overflow(count, extents[axis], &count) || count > (std::int64_t{1} << 62))
-      throw input_error("shape", to_string() + " is too large", "at most 2^62 elements");
+    // Bounded even where another extent is 0, so that neither strides nor bytes overflow.
+    if (__builtin_mul_overflow(count, std::max<std::int64_t>(extents[axis], 1), &count) ||
+        count > (std::int64_t{1} << 59))
+      throw input_error("shape", to_string() + " is too large", "at most 2^59 elements");
   }
 }
 
@@ -144,6 +147,7 @@ void Tensor::reshape(DType dtype, const Shape& shape) {
     const std::size_t rounded = (bytes + alignment) / alignment * alignment;
     memory_.reset();
     capacity_ = 0;
+    shape_ = {};
     auto* memory = static_cast<std::byte*>(std::aligned_alloc(alignment, rounded));
     if (memory == nullptr) throw system_error("tensor", concat("no memory for ", bytes, " bytes"));
     memory_.reset(memory);

@@ -76,7 +76,7 @@ class Shape {
   Shape() = default;
   Shape(std::initializer_list<std::int64_t> extents)
       : Shape(std::span(extents.begin(), extents.size())) {}
-  /// Throws sluice::Error on a rank above 8, a negative extent or an element count over 2^62.
+  /// Throws sluice::Error on a rank above 8, a negative extent or an element count over 2^59.
   explicit Shape(std::span<const std::int64_t> extents);
 
   [[nodiscard]] std::size_t rank() const noexcept { return rank_; }

@@ -1,21 +1,49 @@
 #include "kernels/thread_pool.h"
 
 #include <algorithm>
+#include <exception>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
 
 #include "kernels/error.h"
 
 namespace sluice::kernels {
 
+namespace {
+
+/// Cores that this process may use: fewer than the machine has in a container or under taskset.
+int usable_cores() {
+#if defined(__linux__)
+  cpu_set_t cores;
+  if (::sched_getaffinity(0, sizeof cores, &cores) == 0) return std::max(1, CPU_COUNT(&cores));
+#endif
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+}  // namespace
+
 ThreadPool::ThreadPool(int threads) {
   if (threads < 0)
     throw input_error("threads", concat(threads), "0 (one per core) or a positive number");
-  if (threads == 0) threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  workers_.reserve(static_cast<std::size_t>(threads) - 1);
-  for (int worker = 1; worker < threads; ++worker)
-    workers_.emplace_back([this, worker] { serve(worker); });
+  if (threads == 0) threads = usable_cores();
+  try {
+    workers_.reserve(static_cast<std::size_t>(threads) - 1);
+    for (int worker = 1; worker < threads; ++worker)
+      workers_.emplace_back([this, worker] { serve(worker); });
+  } catch (const std::exception& error) {
+    stop_all();  // those that did start must end before the pool does
+    throw system_error("threads", concat("can't start ", threads, ": ", error.what()),
+                       "fewer threads");
+  }
 }
 
 ThreadPool::~ThreadPool() {
+  stop_all();
+}
+
+void ThreadPool::stop_all() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;

@@ -19,7 +19,8 @@ namespace sluice::kernels {
 /// own. One loop at a time; loops don't nest. After construction, no allocation.
 class ThreadPool {
  public:
-  /// `threads` ≥ 1; 0 means one per core that the process may use.
+  /// `threads` ≥ 1; 0 means one per core that the process may use. Throws sluice::Error if they
+  /// can't be started.
   explicit ThreadPool(int threads);
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -47,6 +48,7 @@ class ThreadPool {
   void run(std::int64_t count, const Loop& loop);
   void work(int worker) noexcept;
   void serve(int worker);
+  void stop_all();
 
   std::vector<std::thread> workers_;
   std::mutex mutex_;

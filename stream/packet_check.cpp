@@ -1,16 +1,33 @@
 #include "stream/packet_check.h"
 
 #include <algorithm>
-#include <numeric>
+#include <limits>
 
 #include "kernels/error.h"
 #include "kernels/rounding.h"
 
 namespace sluice::stream {
+namespace {
+
+/// Numbers come from a peer: a sum that does not fit must not be undefined.
+std::int64_t saturating_add(std::int64_t a, std::int64_t b) {
+  std::int64_t sum = 0;
+  if (!__builtin_add_overflow(a, b, &sum)) return sum;
+  return a > 0 ? std::numeric_limits<std::int64_t>::max()
+               : std::numeric_limits<std::int64_t>::min();
+}
+
+/// The sender counts from the start again.
+bool is_restart(const Packet& before, const Packet& now) {
+  return now.sequence == 0 ||
+         (now.sequence < before.sequence && now.totals.packets < before.totals.packets);
+}
+
+}  // namespace
 
 std::vector<std::string> PacketCheck::check(const Packet& packet) {
   std::vector<std::string> found;
-  if (previous_ && packet.sequence == 0) previous_.reset();  // the sender was restarted
+  if (previous_ && is_restart(*previous_, packet)) previous_.reset();
   check_counts(packet, found);
   check_totals(packet, found);
   check_sequence(packet, found);
@@ -42,7 +59,7 @@ void PacketCheck::check_counts(const Packet& packet, std::vector<std::string>& f
 void PacketCheck::check_totals(const Packet& packet, std::vector<std::string>& found) const {
   const RunningTotals& totals = packet.totals;
   const auto earned = kernels::round_half_even(packet.retain * static_cast<double>(totals.seen));
-  if (totals.kept + totals.unspent != earned)
+  if (saturating_add(totals.kept, totals.unspent) != earned)
     found.push_back(concat("in all kept ", totals.kept, " and left ", totals.unspent,
                            " unspent; expected ", earned, " together, the rounded share ",
                            packet.retain, " of ", totals.seen));
@@ -52,7 +69,10 @@ void PacketCheck::check_totals(const Packet& packet, std::vector<std::string>& f
 }
 
 void PacketCheck::check_sequence(const Packet& packet, std::vector<std::string>& found) {
-  if (!previous_) return;
+  if (!previous_) {  // the first packet, or the first after a restart
+    if (packets_ == 0) joined_at_ = packet.sequence;
+    return;
+  }
   const std::int64_t gap = packet.sequence - previous_->sequence - 1;
   if (gap < 0) {
     found.push_back(concat("sequence ", packet.sequence, " after ", previous_->sequence));
@@ -81,25 +101,32 @@ void PacketCheck::check_sequence(const Packet& packet, std::vector<std::string>&
 
 void PacketCheck::check_tokens(const Packet& packet, std::vector<std::string>& found) const {
   if (!packet.segment_first || !packet.segment_last) return;
-  const std::int64_t frames = *packet.segment_last - *packet.segment_first + 1;
+  const std::int64_t frames =
+      saturating_add(saturating_add(*packet.segment_last, 1), -*packet.segment_first);
   for (const auto& batch : packet.batches) {
     const auto report = [&](std::size_t row, const char* what) {
       found.push_back(concat(batch.source.id, " token ", row, " ", what));
     };
-    for (std::size_t row = 0; row < batch.frame.size(); ++row) {
-      if (batch.frame[row] < *packet.segment_first ||
-          batch.frame_last[row] > *packet.segment_last || batch.frame[row] > batch.frame_last[row])
+    // Columns are optional in the format; what is not there can't be wrong.
+    const bool has_frames = !batch.frame.empty() && !batch.frame_last.empty();
+    for (std::size_t row = 0; row < static_cast<std::size_t>(batch.size()); ++row) {
+      if (has_frames && (batch.frame[row] < *packet.segment_first ||
+                         batch.frame_last[row] > *packet.segment_last ||
+                         batch.frame[row] > batch.frame_last[row]))
         report(row, "lies outside its segment");
       if (batch.source.positions() > 0 && !batch.position.empty() &&
           (batch.position[row] < 0 || batch.position[row] >= batch.source.positions()))
         report(row, "lies outside its grid");
-      if (batch.weight[row] < 1) report(row, "stands for no input");
+      if (!batch.weight.empty() && batch.weight[row] < 1) report(row, "stands for no input");
       if (found.size() > 8) return;  // one broken packet need not fill the screen
     }
-    const auto weight = std::accumulate(batch.weight.begin(), batch.weight.end(), std::int64_t{0});
-    if (batch.source.positions() > 0 && weight > frames * batch.source.positions())
-      found.push_back(concat(batch.source.id, " stands for ", weight, " input tokens; there were ",
-                             frames * batch.source.positions()));
+    std::int64_t weight = 0;
+    for (const auto tokens : batch.weight) weight = saturating_add(weight, tokens);
+    const double inputs =
+        static_cast<double>(frames) * static_cast<double>(batch.source.positions());
+    if (batch.source.positions() > 0 && static_cast<double>(weight) > inputs)
+      found.push_back(
+          concat(batch.source.id, " stands for ", weight, " input tokens; there were ", inputs));
   }
 }
 

@@ -24,8 +24,10 @@ class PacketCheck {
   [[nodiscard]] std::int64_t packets() const noexcept { return packets_; }
   [[nodiscard]] std::int64_t tokens() const noexcept { return tokens_; }
   [[nodiscard]] std::int64_t violations() const noexcept { return violations_; }
-  /// Packets missing between those that came; those that the sender dropped because we were slow,
-  /// and those lost on the way.
+  /// Sequence number of the first packet that came.
+  [[nodiscard]] std::int64_t joined_at() const noexcept { return joined_at_; }
+  /// Packets missing between those that came; those that the sender dropped because we
+  /// were slow, and those lost on the way.
   [[nodiscard]] std::int64_t missing() const noexcept { return missing_; }
   [[nodiscard]] std::int64_t dropped_by_sender() const noexcept { return dropped_; }
 
@@ -39,6 +41,7 @@ class PacketCheck {
   std::int64_t packets_ = 0;
   std::int64_t tokens_ = 0;
   std::int64_t violations_ = 0;
+  std::int64_t joined_at_ = 0;
   std::int64_t missing_ = 0;
   std::int64_t dropped_ = 0;
 };

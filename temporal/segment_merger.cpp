@@ -165,8 +165,7 @@ void SegmentMerger::select_dynamic(const Task& task, std::int32_t index) {
 void SegmentMerger::select_dominant(const Task& task, std::int32_t index, std::int64_t count) {
   ranked_.resize(positions_.size());
   for (std::size_t i = 0; i < positions_.size(); ++i) {
-    const float score = scores_[static_cast<std::size_t>(positions_[i])];
-    ranked_[i] = std::isnan(score) ? lowest : score;
+    ranked_[i] = scores_[static_cast<std::size_t>(positions_[i])];
   }
   kernels::top_k(ranked_, count, chosen_);
   const bool everything = chosen_.size() == positions_.size();
@@ -178,7 +177,8 @@ void SegmentMerger::select_dominant(const Task& task, std::int32_t index, std::i
   for (std::size_t i = 0; i < positions_.size(); ++i) {
     if (next < chosen_.size() && static_cast<std::size_t>(chosen_[next]) == i) {
       ++next;
-      rows_.push_back({index, positions_[i], 1, ranked_[i], TokenKind::dynamic, reason, -1});
+      const float score = std::isnan(ranked_[i]) ? lowest : ranked_[i];
+      rows_.push_back({index, positions_[i], 1, score, TokenKind::dynamic, reason, -1});
     } else {
       candidates_.push_back(positions_[i]);
     }

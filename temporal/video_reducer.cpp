@@ -1,10 +1,10 @@
 #include "temporal/video_reducer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "kernels/redundancy.h"
-#include "kernels/rounding.h"
 #include "stream/grid.h"
 #include "temporal/reduce.h"
 
@@ -26,6 +26,13 @@ void validate_options(const VideoReducerOptions& options) {
                       "exact: the published counts need the whole recording");
 }
 
+/// Rounded up: a cap below what a frame earns would lose tokens for good.
+std::int64_t credit_cap(double retain, std::int64_t frames, std::int64_t positions) {
+  constexpr double most = 0x1p62;
+  return static_cast<std::int64_t>(std::min(
+      most, std::ceil(retain * static_cast<double>(frames) * static_cast<double>(positions))));
+}
+
 }  // namespace
 
 VideoReducer::VideoReducer(kernels::Resources& resources, const stream::Source& source,
@@ -35,13 +42,15 @@ VideoReducer::VideoReducer(kernels::Resources& resources, const stream::Source& 
       options_(options),
       merger_(resources, options.reduction) {
   validate_options(options);
+  if (options.causal)
+    spare_.reserve(static_cast<std::size_t>(std::min<std::int64_t>(options.latency, 4096)) + 1);
 }
 
 void VideoReducer::require_like_first(const stream::FeatureFrame& frame) const {
   const kernels::TensorView features = frame.features;
   const auto where = [&](const char* what) { return concat(what, " of frame ", frames_pushed_); };
   kernels::require_frame(features, where("features"));
-  if (frames_pushed_ > 0 && features.size(0) != positions_)
+  if (segmenter_ && features.size(0) != positions_)
     throw input_error(where("features"), concat(features.size(0), " positions"),
                       concat(positions_, ", as in the first frame"));
   const auto require_scores = [&](const kernels::Tensor& scores, const char* what) {
@@ -75,6 +84,7 @@ VideoReducer::Waiting VideoReducer::fresh() {
 }
 
 void VideoReducer::push(stream::FeatureFrame& frame) {
+  if (finished_) throw input_error("frame", "after the end of the stream", "none after finish()");
   require_like_first(frame);
   if (!segmenter_) {
     positions_ = frame.features.size(0);
@@ -84,8 +94,7 @@ void VideoReducer::push(stream::FeatureFrame& frame) {
     const std::int64_t cap_frames = options_.credit_frames.value_or(options_.latency);
     if (options_.causal)
       budget_.emplace(options_.reduction.retain,
-                      kernels::round_half_even(options_.reduction.retain *
-                                               static_cast<double>(cap_frames * positions_)));
+                      credit_cap(options_.reduction.retain, cap_frames, positions_));
   }
   Waiting entry = fresh();
   const auto positions = static_cast<std::size_t>(positions_);
@@ -98,7 +107,6 @@ void VideoReducer::push(stream::FeatureFrame& frame) {
   kernels::compare_frames(resources_, previous, frame.features, options_.reduction.tau,
                           entry.redundant_flags, entry.similarity, entry.finite);
   entry.redundant.pack(entry.redundant_flags);
-  segmenter_->push(entry.redundant);
   entry.frame.index = frame.index;
   entry.frame.pts = frame.pts;
   std::swap(entry.frame.features, frame.features);
@@ -107,10 +115,11 @@ void VideoReducer::push(stream::FeatureFrame& frame) {
   frame.semantic = {};
   waiting_.push_back(std::move(entry));
   ++frames_pushed_;
+  segmenter_->push(waiting_.back().redundant);
 }
 
 void VideoReducer::finish() {
-  if (!segmenter_) return;
+  if (std::exchange(finished_, true) || !segmenter_) return;
   segmenter_->finish();
   if (!options_.causal) share_whole_recording();
 }
@@ -167,6 +176,8 @@ bool VideoReducer::next(ReducedSegment& out) {
 void VideoReducer::emit(const Segment& segment, const kernels::BitMask& static_positions,
                         const SegmentSupply& offer, const SegmentQuota& quota, std::int64_t budget,
                         ReducedSegment& out) {
+  // Whatever happens, the segment's frames have had their turn.
+  const Release release_frames{*this, segment};
   const std::int64_t entries = segment.frames() * positions_;
   out.segment = segment;
   out.static_positions = offer.static_tokens;
@@ -207,18 +218,18 @@ void VideoReducer::emit(const Segment& segment, const kernels::BitMask& static_p
   ++totals_.packets;
   totals_.forced_cuts += segment.forced ? 1 : 0;
   out.totals = totals_;
-  release(segment);
 }
 
-void VideoReducer::release(const Segment& segment) {
+void VideoReducer::release(const Segment& segment) noexcept {
   // The next frame is compared with the last one pushed, even if its segment has left already.
   has_previous_ = segment.last == frames_pushed_ - 1;
   if (has_previous_) std::swap(previous_, waiting_.back().frame.features);
-  for (std::int64_t f = segment.first; f <= segment.last; ++f) {
-    spare_.push_back(std::move(waiting_.front()));
+  for (; first_waiting_ <= segment.last; ++first_waiting_) {
+    // A stream uses the memory again; a recording has no more frames to come.
+    if (options_.causal && spare_.size() < spare_.capacity())
+      spare_.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
-  first_waiting_ = segment.last + 1;
 }
 
 }  // namespace sluice::temporal

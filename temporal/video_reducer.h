@@ -62,7 +62,7 @@ class VideoReducer {
   /// nothing; attention and semantic scores are left undefined. All frames have the shape and type
   /// of the first one; throws sluice::Error otherwise.
   void push(stream::FeatureFrame& frame);
-  /// No more frames.
+  /// No more frames: push() throws from now on.
   void finish();
   /// Fills `segment`, reusing its memory; false if none is certain yet.
   [[nodiscard]] bool next(ReducedSegment& segment);
@@ -91,7 +91,14 @@ class VideoReducer {
   void emit(const Segment& segment, const kernels::BitMask& static_positions,
             const SegmentSupply& supply, const SegmentQuota& quota, std::int64_t budget,
             ReducedSegment& out);
-  void release(const Segment& segment);
+  void release(const Segment& segment) noexcept;
+
+  /// Releases at the end of a scope.
+  struct Release {
+    VideoReducer& reducer;
+    const Segment& segment;
+    ~Release() { reducer.release(segment); }
+  };
 
   kernels::Resources& resources_;
   stream::Source source_;
@@ -104,6 +111,7 @@ class VideoReducer {
   std::int64_t first_waiting_ = 0;
   std::int64_t frames_pushed_ = 0;
   std::int64_t positions_ = 0;
+  bool finished_ = false;
   kernels::Tensor previous_;  // features of the last frame, should its segment have left
   bool has_previous_ = false;
   std::deque<Segment> recording_segments_;  // recordings: known after finish()

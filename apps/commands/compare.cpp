@@ -54,7 +54,7 @@ std::vector<Setting> settings_of(const CompareOptions& options) {
 
 int run(const CompareOptions& options, int threads) {
   const auto settings = settings_of(options);
-  (void)open_input(options.input, stop_requested());  // and before a folder is made
+  require_recording(open_input(options.input, stop_requested()), options.input.input);
   make_output_folder(options.output);
   std::vector<stream::Trace> traces;
   traces.reserve(settings.size());
@@ -65,6 +65,7 @@ int run(const CompareOptions& options, int threads) {
         *input.source, options.input.input, setting.reduction.resolve(input.default_tau), threads,
         stop_requested(),
         [&progress](const stream::FeatureFrame& frame) { progress.update(frame.index + 1); });
+    if (run.error) std::rethrow_exception(run.error);
     if (run.stopped) break;  // what is complete is still worth comparing
     traces.push_back(std::move(run.trace));
     report::write_summary(traces.back(),

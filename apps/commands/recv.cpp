@@ -10,6 +10,7 @@
 #include "apps/commands/command.h"
 #include "apps/commands/exit_code.h"
 #include "apps/interrupt.h"
+#include "apps/option_checks.h"
 #include "apps/output_folder.h"
 #include "apps/progress.h"
 #include "kernels/error.h"
@@ -62,6 +63,8 @@ struct Measurements {
                  static_cast<double>(check.tokens()) / seconds);
     fmt::print("; {} missing, {} of them dropped by the sender as late\n", check.missing(),
                check.dropped_by_sender());
+    if (check.joined_at() > 0)
+      fmt::print("Joined at packet {}: what was sent before is not here\n", check.joined_at());
     if (latency_ms.empty()) return;
     std::sort(latency_ms.begin(), latency_ms.end());
     const auto quantile = [this](double q) {
@@ -72,9 +75,13 @@ struct Measurements {
   }
 };
 
-void save(const std::filesystem::path& folder, std::int64_t number,
+/// Named by sequence number; a packet of an earlier stream under that name stays where it is.
+void save(const std::filesystem::path& folder, std::int64_t sequence,
           std::span<const std::byte> bytes) {
-  stream::AtomicFile file(folder / fmt::format("packet-{:06}.safetensors", number));
+  auto path = folder / fmt::format("packet-{:06}.safetensors", sequence);
+  for (int copy = 2; std::filesystem::exists(path); ++copy)
+    path = folder / fmt::format("packet-{:06}-{}.safetensors", sequence, copy);
+  stream::AtomicFile file(path);
   file.write(bytes);
   file.commit();
 }
@@ -106,7 +113,7 @@ int run(const RecvOptions& options) {
     switch (receiver.receive(packet, patience, &stop_requested())) {
       case stream::ReceiveStatus::message: {
         measured.add(packet, receiver.bytes().size());
-        if (!options.output.empty()) save(options.output, check.packets(), receiver.bytes());
+        if (!options.output.empty()) save(options.output, packet.sequence, receiver.bytes());
         for (const auto& violation : check.check(packet))
           fmt::print(stderr, "sluice: packet {}: {}\n", packet.sequence, violation);
         progress.update(check.packets());
@@ -133,7 +140,10 @@ int run(const RecvOptions& options) {
     fmt::print(
         "Every packet kept its promises: exact budget, consistent totals, tokens in place.\n");
   if (silent && check.packets() == 0)
-    throw system_error(options.endpoint, fmt::format("no packet within {} s", *options.timeout_s));
+    throw system_error(
+        options.endpoint,
+        fmt::format("no packet within {} s: no sender there, or packets above --max-message",
+                    *options.timeout_s));
   return stop_requested() ? exit_interrupted : exit_ok;
 }
 
@@ -142,12 +152,14 @@ int run(const RecvOptions& options) {
 void add_recv(CLI::App& app, const GlobalOptions&, Action& action) {
   auto options = std::make_shared<RecvOptions>();
   auto* command = app.add_subcommand("recv", "Receive packets and check their promises");
-  command->add_option("ENDPOINT", options->endpoint, "tcp://HOST:PORT or ipc://PATH")->required();
+  command->add_option("ENDPOINT", options->endpoint, "tcp://HOST:PORT or ipc://PATH")
+      ->required()
+      ->check(not_in_process);
   command->add_option("-n,--count", options->count, "Stop after this many packets")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero);
   command->add_option("-o,--output", options->output, "Folder for the packets, one file each");
   command->add_option("--timeout", options->timeout_s, "Give up after this many silent seconds")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero);
   command->add_option("--pattern", options->pattern, "pull (from push) or sub (from pub)")
       ->check(CLI::IsMember({"pull", "sub"}))
       ->capture_default_str();

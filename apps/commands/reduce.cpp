@@ -7,6 +7,7 @@
 
 #include "apps/commands/command.h"
 #include "apps/commands/exit_code.h"
+#include "apps/output_folder.h"
 #include "apps/reduction_options.h"
 #include "kernels/error.h"
 #include "stream/grid.h"
@@ -84,6 +85,7 @@ stream::TokenFile token_file(temporal::Reduction&& result, const stream::Grid& g
 
 int run(const ReduceOptions& options, int threads) {
   const auto engine = options.reduction.resolve(0.8);
+  refuse_to_overwrite(options.input, options.output);
   const stream::SafetensorsFile mapped(options.input);
   const stream::SafetensorsView& file = mapped.contents();
   (void)stream::require_features(file, "features", {-1, -1, -1});

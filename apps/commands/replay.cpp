@@ -31,6 +31,9 @@ struct ReplayOptions {
 RecordingRun run_engine(const ReplayOptions& options, int threads, ThumbnailStore& thumbnails) {
   const OpenInput input = open_input(options.input, stop_requested());
   const auto engine = options.reduction.resolve(input.default_tau);
+  require_recording(input, options.input.input);
+  for (const char* name : {"tokens.safetensors", "overlay.mp4"})
+    refuse_to_overwrite(options.input.input, options.output / name);
   make_output_folder(options.output);  // not before all else is known to make sense
   Progress progress("Reading frames", input.source->frame_count());
   const auto* video = dynamic_cast<const stream::VideoTokenSource*>(input.source.get());
@@ -55,7 +58,11 @@ int run(const ReplayOptions& options, int threads) {
   report::Thumbnails shown = thumbnails.take();
   if (has_pictures && !options.no_overlay)
     shown = write_overlay_video(options.input, recording.trace, options.output / "overlay.mp4");
-  if (!options.no_report)
+  else
+    std::filesystem::remove(options.output / "overlay.mp4");  // of an earlier run: it would mislead
+  if (options.no_report)
+    std::filesystem::remove(options.output / "report.html");
+  else
     report::write_report(recording.trace, std::span(&shown, 1), options.output / "report.html");
 
   const auto& totals = recording.trace.totals;
@@ -68,7 +75,10 @@ int run(const ReplayOptions& options, int threads) {
   if (totals.skipped_input > 0)
     fmt::print(stderr, "sluice: {} damaged pieces of the input were skipped\n",
                totals.skipped_input);
-  return stop_requested() ? exit_interrupted : exit_ok;
+  if (recording.error) std::rethrow_exception(recording.error);
+  if (!stop_requested()) return exit_ok;
+  fmt::print(stderr, "sluice: stopped early; what was written is valid but not all there is\n");
+  return exit_interrupted;
 }
 
 }  // namespace

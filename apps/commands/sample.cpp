@@ -47,6 +47,7 @@ void add_sample(CLI::App& app, const GlobalOptions& globals, Action& action) {
       app.add_subcommand("sample", "Render the synthetic sample: video, depth, poses, truth");
   command->add_option("-o,--output", options->output, "Folder to write to")->required();
   command->add_option("--seed", options->write.seed, "Varies scene, textures, cameras and timing")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_option("--seconds", options->write.scene.seconds, "Length of the video")
       ->capture_default_str();

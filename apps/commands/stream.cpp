@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <exception>
 #include <memory>
 #include <thread>
 
@@ -10,6 +11,7 @@
 #include "apps/commands/exit_code.h"
 #include "apps/interrupt.h"
 #include "apps/open_input.h"
+#include "apps/option_checks.h"
 #include "apps/progress.h"
 #include "apps/reduction_options.h"
 #include "kernels/error.h"
@@ -155,11 +157,16 @@ int run(const StreamOptions& options, int threads) {
   stream::FeatureFrame frame;
   temporal::ReducedSegment segment;
   bool delivered = true;
-  while (delivered && !stop_requested() && input.source->next(frame)) {
-    if (options.realtime && input.source->is_recording()) wait_for(frame.pts, start);
-    progress.update(frame.index + 1);
-    reducer.push(frame);
-    while (delivered && reducer.next(segment)) delivered = sender.send(segment, skipped());
+  std::exception_ptr error;
+  try {
+    while (delivered && !stop_requested() && input.source->next(frame)) {
+      if (options.realtime && input.source->is_recording()) wait_for(frame.pts, start);
+      progress.update(frame.index + 1);
+      reducer.push(frame);
+      while (delivered && reducer.next(segment)) delivered = sender.send(segment, skipped());
+    }
+  } catch (const Error&) {
+    error = std::current_exception();  // the receiver still gets what is complete, and the end mark
   }
   // After Ctrl-C, too, the receiver gets what is left and the end mark, if it is still reading.
   reducer.finish();
@@ -173,6 +180,7 @@ int run(const StreamOptions& options, int threads) {
       totals.frames, totals.seen, totals.available, totals.kept, totals.packets, sender.dropped(),
       sender.dropped_tokens(), totals.forced_cuts, totals.unspent);
   std::fflush(stdout);
+  if (error) std::rethrow_exception(error);
   end_at_next_signal();  // closing the socket may have to wait for the receiver
   return stop_requested() ? exit_interrupted : exit_ok;
 }
@@ -186,13 +194,16 @@ void add_stream(CLI::App& app, const GlobalOptions& globals, Action& action) {
   constexpr auto group = "Output";
   command->add_option("--to", options->endpoint, "Where packets go: tcp://HOST:PORT or ipc://PATH")
       ->required()
+      ->check(not_in_process)
       ->group(group);
   command
       ->add_flag("--realtime", options->realtime,
                  "Play a recording at its own pace and never wait for the receiver: whole "
                  "segments are dropped and counted. Cameras are always like that")
       ->group(group);
-  command->add_option("--pattern", options->pattern, "push: one receiver gets each; pub: all do")
+  command
+      ->add_option("--pattern", options->pattern,
+                   "push: one receiver gets each, waited for; pub: all that are there do")
       ->check(CLI::IsMember({"push", "pub"}))
       ->capture_default_str()
       ->group(group);
@@ -213,6 +224,7 @@ void add_stream(CLI::App& app, const GlobalOptions& globals, Action& action) {
       ->check(CLI::Range(0, 3'600'000))
       ->group(group);
   command->add_option("--name", options->stream, "Name of the stream")
+      ->check(not_empty)
       ->capture_default_str()
       ->group(group);
   add_reduction_options(*command, options->reduction, ReductionScope::stream);

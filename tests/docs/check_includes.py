@@ -31,7 +31,7 @@ MAY_INCLUDE = {
     "bench": LIBRARY | {"bench"},
     "tests": LIBRARY | {"apps", "bench", "tests"},
 }
-POSIX = {"fcntl.h", "signal.h", "unistd.h", "sys/mman.h", "sys/stat.h"}
+POSIX = {"fcntl.h", "sched.h", "signal.h", "unistd.h", "sys/mman.h", "sys/stat.h"}
 INTRINSICS = {"immintrin.h"}
 STREAMS = {"iostream"}
 

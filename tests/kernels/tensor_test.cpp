@@ -32,6 +32,8 @@ TEST(Tensor, RefusesWhatItIsNot) {
   EXPECT_THROW((void)(Shape{-1}), Error);
   const std::int64_t large = std::numeric_limits<std::int64_t>::max() / 2;
   EXPECT_THROW((void)(Shape{large, 3}), Error);
+  EXPECT_THROW((void)(Shape{0, large, 4}), Error);
+  EXPECT_THROW((void)(Shape{std::int64_t{1} << 60}), Error);
 }
 
 TEST(Tensor, StridedViewsAreNotContiguous) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <tuple>
 
 #include "kernels/rounding.h"
 #include "temporal/reduce.h"
@@ -81,10 +82,10 @@ TEST(Promise1ExactBudget, StreamsNeverSpendAheadAndAccountForEveryToken) {
     options.reduction.retain = std::max(1e-6, random.uniform());
     options.reduction.tau = random.between(0.2, 0.99);
     if (random.chance(0.3)) options.credit_frames = random.integer(1, 6);
-    const std::int64_t cap =
-        round_half_even(options.reduction.retain *
-                        static_cast<double>(options.credit_frames.value_or(options.latency) *
-                                            input.shape.positions));
+    const auto cap = static_cast<std::int64_t>(
+        std::ceil(options.reduction.retain *
+                  static_cast<double>(options.credit_frames.value_or(options.latency)) *
+                  static_cast<double>(input.shape.positions)));
     std::int64_t seen = 0, kept = 0, credit = 0, earned = 0;
     for (const auto& segment :
          test::reduce_frames(resources, input.clip, input.attention, options)) {
@@ -103,6 +104,24 @@ TEST(Promise1ExactBudget, StreamsNeverSpendAheadAndAccountForEveryToken) {
       ASSERT_EQ(segment.totals.unspent, earned - kept);
     }
     ASSERT_EQ(seen, input.shape.frames * input.shape.positions);
+  }
+}
+
+/// However small a frame's share, a restless stream gets all of it in the long run.
+TEST(Promise1ExactBudget, SmallSharesAddUp) {
+  kernels::Resources resources(1);
+  test::Random random(103);
+  for (const auto& [positions, latency, retain] :
+       {std::tuple{4, 1, 0.1}, std::tuple{7, 1, 0.2}, std::tuple{30, 1, 0.01}}) {
+    const test::ClipShape shape{600, positions, 8};
+    const auto clip = test::clip_tensor(test::random_clip(random, shape, {.repeat = 0}), shape);
+    temporal::VideoReducerOptions options;
+    options.causal = true;
+    options.latency = latency;
+    options.reduction.retain = retain;
+    options.reduction.tau = 1.0;
+    const auto totals = test::reduce_frames(resources, clip, {}, options).back().totals;
+    EXPECT_GE(totals.kept, round_half_even(retain * static_cast<double>(totals.seen)) - 1);
   }
 }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace sluice::stream {
 namespace {
 
@@ -68,6 +70,45 @@ TEST(PacketCheck, EveryBrokenPromiseIsFound) {
   EXPECT_GT(violations_after([](Packet& p) { p.batches[0].weight[3] = 0; }), 0);
   EXPECT_GT(violations_after([](Packet& p) { p.batches[0].weight[3] = 3; }), 0)
       << "more input than there was";
+}
+
+TEST(PacketCheck, MissingColumnsAreNoViolation) {
+  PacketCheck check;
+  Packet packet = flawless(0);
+  packet.batches[0].weight.clear();
+  packet.batches[0].frame_last.clear();
+  packet.batches[0].position.clear();
+  EXPECT_TRUE(check.check(packet).empty());
+  packet = flawless(1);
+  packet.batches[0].frame.clear();
+  EXPECT_TRUE(check.check(packet).empty());
+}
+
+TEST(PacketCheck, HostileNumbersDontOverflow) {
+  constexpr auto most = std::numeric_limits<std::int64_t>::max();
+  PacketCheck check;
+  Packet packet = flawless(0);
+  packet.batches[0].weight.assign(10, most);
+  packet.segment_last = most;
+  packet.totals.kept = packet.totals.unspent = packet.totals.seen = most;
+  EXPECT_FALSE(check.check(packet).empty());
+}
+
+TEST(PacketCheck, ARestartMayHaveLostItsFirstPacket) {
+  PacketCheck check;
+  EXPECT_TRUE(check.check(flawless(0)).empty());
+  EXPECT_TRUE(check.check(flawless(7)).empty());
+  EXPECT_TRUE(check.check(flawless(1)).empty());
+}
+
+TEST(PacketCheck, JoiningLateIsNoted) {
+  PacketCheck check;
+  Packet packet = flawless(3);
+  packet.totals.dropped_packets = 2;
+  EXPECT_TRUE(check.check(packet).empty());
+  EXPECT_EQ(check.joined_at(), 3);
+  EXPECT_EQ(check.missing(), 0);
+  EXPECT_EQ(check.dropped_by_sender(), 0);
 }
 
 TEST(PacketCheck, GapsAreCountedAndARestartIsNoViolation) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <set>
 
 #include "tests/support/random_clip.h"
@@ -126,6 +127,18 @@ TEST(Reduce, SpatialOrderSortsTheFirstFrameByPosition) {
     if (spatial.tokens.frame[i] == spatial.tokens.frame[i - 1]) {
       EXPECT_LT(spatial.tokens.position[i - 1], spatial.tokens.position[i]);
     }
+}
+
+TEST(Reduce, HugeFiniteValuesStayFinite) {
+  test::Random random(8);
+  const test::ClipShape shape{4, 12, 8};
+  auto values = test::random_clip(random, shape, {.repeat = 1, .noise = 0.001});
+  for (auto& value : values) value *= 4e37f;
+  HolitomParameters parameters;
+  parameters.retain = 0.1;
+  const auto result = reduce_with(test::clip_tensor(values, shape), {}, parameters);
+  EXPECT_GT(result.tokens.size(), 0);
+  for (const float value : result.tokens.features.as<float>()) EXPECT_TRUE(std::isfinite(value));
 }
 
 TEST(Reduce, NamesBadArguments) {

@@ -187,6 +187,18 @@ TEST(VideoReducer, AStreamCantHaveATotalBudgetOrPublishedRounding) {
   EXPECT_THROW(VideoReducer(resources, {}, options), Error);
 }
 
+TEST(VideoReducer, NothingFollowsTheEnd) {
+  kernels::Resources resources(1);
+  VideoReducer reducer(resources, {}, {});
+  stream::FeatureFrame frame;
+  frame.features.reshape(kernels::DType::f32, {4, 3});
+  std::fill_n(frame.features.as<float>().data(), 12, 1.0f);
+  reducer.push(frame);
+  reducer.finish();
+  frame.features.reshape(kernels::DType::f32, {4, 3});
+  EXPECT_THROW(reducer.push(frame), Error);
+}
+
 TEST(VideoReducer, NoFramesNoSegments) {
   kernels::Resources resources(1);
   VideoReducer reducer(resources, {}, {});
