@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 import resource
 import struct
 
@@ -135,6 +136,40 @@ def test_output_that_cannot_be_created(tmp_path):
     for output in (tmp_path / "none" / "tokens.safetensors", tmp_path, "/dev/null"):
         message = sluice("reduce", path, "-o", output, code=2).stderr
         assert str(output) in message and "expected" in message
+
+
+def test_an_output_that_is_the_input(tmp_path):
+    path = tmp_path / "clip.safetensors"
+    path.write_bytes(GOOD)
+    (tmp_path / "link.safetensors").symlink_to(path)
+    for output in (path, tmp_path / "." / "clip.safetensors", tmp_path / "link.safetensors"):
+        message = sluice("reduce", path, "-o", output, code=2).stderr
+        assert "is the input itself" in message
+        assert path.read_bytes() == GOOD
+
+
+@pytest.mark.parametrize("endpoint", ["tcp://127.0.0.1:*", "ipc://{}/features"])
+@pytest.mark.parametrize("command", ["replay", "compare"])
+def test_live_features_without_a_sender(tmp_path, command, endpoint):
+    start = time.monotonic()
+    endpoint = endpoint.format(tmp_path)
+    done = sluice(command, endpoint, "-o", tmp_path / "out", "--timeout", "0.3", code=1)
+    assert "sluice: " in done.stderr and not (tmp_path / "out").exists()
+    assert time.monotonic() - start < 60
+
+
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        (["recv", "tcp://127.0.0.1:9", "-n", "0"], "above 0"),
+        (["recv", "inproc://here"], "tcp:// or ipc://"),
+        (["sample", "-o", "out", "--seed", "-1"], "-1"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_bad_values_of_other_commands(tmp_path, arguments, expected):
+    message = sluice(*arguments, code=2, cwd=tmp_path).stderr
+    assert expected in message and len(message) < 400, message
 
 
 def test_unknown_instruction_set(tmp_path):
