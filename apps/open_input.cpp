@@ -137,8 +137,8 @@ stream::VideoReaderOptions video_options(const InputOptions& options,
   return video;
 }
 
-void require_recording(const OpenInput& open, const std::string& input) {
-  if (open.kind == InputKind::feature_endpoint)
+void require_recording(const std::string& input) {
+  if (kind_of(input) == InputKind::feature_endpoint)
     throw input_error(input, "is live", "a recording (or use `sluice stream` for live sources)");
 }
 

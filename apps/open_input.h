@@ -49,7 +49,7 @@ struct OpenInput {
 [[nodiscard]] OpenInput open_input(const InputOptions& options, const std::atomic<bool>& stop);
 
 /// Throws sluice::Error (kind input) for features that arrive live: they can't be read twice.
-void require_recording(const OpenInput& open, const std::string& input);
+void require_recording(const std::string& input);
 
 /// How the video behind `options` is read, so that a second reader sees the same frames.
 [[nodiscard]] stream::VideoReaderOptions video_options(const InputOptions& options,

@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <cstring>
-#include <limits>
 
 #include "apps/reduction_options.h"
 #include "kernels/error.h"

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "apps/commands/command.h"
 #include "apps/commands/exit_code.h"
@@ -35,17 +36,16 @@ struct Setting {
 
 std::vector<Setting> settings_of(const CompareOptions& options) {
   std::vector<Setting> settings;
-  const std::vector<double> taus = options.tau.empty() ? std::vector<double>{-2} : options.tau;
-  for (const double tau : taus)
+  std::vector<std::optional<double>> taus(options.tau.begin(), options.tau.end());
+  if (taus.empty()) taus.emplace_back();  // the input's own default
+  for (const auto tau : taus)
     for (const double retain : options.retain) {
       Setting setting;
       setting.label = fmt::format("retain {}", retain);
       setting.reduction.holitom.retain = retain;
       setting.reduction.causal = options.causal;
-      if (!options.tau.empty()) {
-        setting.reduction.tau = tau;
-        setting.label += fmt::format(", tau {}", tau);
-      }
+      setting.reduction.tau = tau;
+      if (tau) setting.label += fmt::format(", tau {}", *tau);
       (void)setting.reduction.resolve(0.8);  // complain before any work is done
       settings.push_back(std::move(setting));
     }
@@ -54,12 +54,12 @@ std::vector<Setting> settings_of(const CompareOptions& options) {
 
 int run(const CompareOptions& options, int threads) {
   const auto settings = settings_of(options);
-  require_recording(open_input(options.input, stop_requested()), options.input.input);
-  make_output_folder(options.output);
+  require_recording(options.input.input);
   std::vector<stream::Trace> traces;
   traces.reserve(settings.size());
   for (const auto& setting : settings) {
     const OpenInput input = open_input(options.input, stop_requested());
+    make_output_folder(options.output);  // not before the input is known to be readable
     Progress progress(setting.label, input.source->frame_count());
     auto run = run_recording(
         *input.source, options.input.input, setting.reduction.resolve(input.default_tau), threads,

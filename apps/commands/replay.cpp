@@ -29,9 +29,9 @@ struct ReplayOptions {
 };
 
 RecordingRun run_engine(const ReplayOptions& options, int threads, ThumbnailStore& thumbnails) {
+  require_recording(options.input.input);
   const OpenInput input = open_input(options.input, stop_requested());
   const auto engine = options.reduction.resolve(input.default_tau);
-  require_recording(input, options.input.input);
   for (const char* name : {"tokens.safetensors", "overlay.mp4"})
     refuse_to_overwrite(options.input.input, options.output / name);
   make_output_folder(options.output);  // not before all else is known to make sense
