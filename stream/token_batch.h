@@ -29,6 +29,10 @@ enum class KeepReason : std::uint8_t {
   diversity = 5,   ///< chosen by max-min diversity
   refresh = 6,     ///< chosen because it had not been sent lately
   pinned = 7,      ///< asked for by the caller
+  novelty = 8,     ///< spatial: new, or changed since it was known
+  visibility = 9,  ///< spatial: seen often, or from many sides
+  surface = 10,    ///< spatial: an edge, a corner or a small thing rather than a flat surface
+  coverage = 11,   ///< spatial: the best of its neighbourhood, so that no region goes unseen
 };
 
 /// Why an input token is in no output row: the negative values of an assignment.
@@ -37,6 +41,11 @@ enum class DropReason : std::int32_t {
   no_centre = -2,     ///< static, but its segment's share of the budget was zero
   non_finite = -3,    ///< NaN or infinity among its features
   late = -4,          ///< its whole segment was dropped because the receiver was too slow
+  no_depth = -5,      ///< spatial: no valid depth in its patch, or its frame has no pose
+  outside = -6,       ///< spatial: too near, too far, or beyond what a voxel key can name
+  seen_through = -7,  ///< spatial: its surface has gone since
+  evicted = -8,       ///< spatial: forgotten, because it was too far or too old
+  over_cap = -9,      ///< spatial: its voxel was one too many for the token cap
 };
 
 /// N tokens of one source, structure of arrays: every non-empty vector has N entries. Order matters
