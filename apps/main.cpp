@@ -34,6 +34,7 @@ int run(int argc, char** argv) {
   apps::add_stream(app, globals, action);
   apps::add_recv(app, globals, action);
   apps::add_sample(app, globals, action);
+  apps::add_calibrate(app, globals, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

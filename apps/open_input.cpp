@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "apps/open_spatial_input.h"
 #include "apps/option_checks.h"
 #include "kernels/error.h"
 #include "kernels/patch_descriptor.h"
@@ -42,16 +43,7 @@ std::unique_ptr<stream::FrameSource> open_video(const InputOptions& options,
                                                 const std::atomic<bool>& stop) {
   stream::VideoTokenOptions tokens;
   tokens.video = video_options(options, stop);
-  if (options.grid) {
-    const auto grid = stream::parse_grid(*options.grid, "--grid");
-    tokens.tokenizer.grid_rows = grid.rows;
-    tokens.tokenizer.grid_cols = grid.cols;
-  }
-  if (options.size) {
-    const auto [width, height] = parse_size(*options.size);
-    tokens.tokenizer.working_width = width;
-    tokens.tokenizer.working_height = height;
-  }
+  tokens.tokenizer = tokenizer_options(options, tokens.tokenizer);
   return std::make_unique<stream::VideoTokenSource>(options.input, tokens);
 }
 
@@ -84,6 +76,8 @@ void add_input_options(CLI::App& command, InputOptions& options, InputScope scop
   constexpr auto group = "Input";
   std::string what =
       "Video file, URL, image folder or pattern (img-%06d.png), GIF, or features.safetensors";
+  if (scope == InputScope::recording)
+    what += "; or a 3-D recording: folder of RGB-D frames, TUM folder, PLY or PCD clouds";
   if (scope == InputScope::live)
     what += "; a camera (v4l2:/dev/video0); or tcp://, ipc:// to receive features on";
   command.add_option("INPUT", options.input, what)->required();
@@ -91,16 +85,21 @@ void add_input_options(CLI::App& command, InputOptions& options, InputScope scop
                   ->group(group);
   command
       .add_option("--image-rate", options.image_rate,
-                  "Frames per second that an image sequence was taken at")
+                  scope == InputScope::recording
+                      ? "Frames per second that an image sequence was taken at; 30 for RGB-D frames"
+                      : "Frames per second that an image sequence was taken at")
       ->capture_default_str()
       ->group(group);
-  if (scope == InputScope::recording)
+  if (scope != InputScope::live)
     command.add_option("--frames", options.frames, "Frames to take, evenly spread")
         ->excludes(fps)
         ->group(group);
   command
       .add_option("--grid", options.grid,
-                  "Rows,columns of tokens per frame [14,14; features: from the file]")
+                  scope == InputScope::recording
+                      ? "Rows,columns of tokens per frame [14,14; of an RGB-D frame 24,24; "
+                        "features: from the file]"
+                      : "Rows,columns of tokens per frame [14,14; features: from the file]")
       ->group(group);
   command
       .add_option("--size", options.size,
@@ -121,7 +120,23 @@ InputKind kind_of(const std::string& input) {
   if (input.size() >= suffix.size() &&
       input.compare(input.size() - suffix.size(), suffix.size(), suffix) == 0)
     return InputKind::feature_file;
+  if (spatial_kind_of(input)) return InputKind::spatial;
   return InputKind::video;
+}
+
+stream::TokenizerOptions tokenizer_options(const InputOptions& options,
+                                           stream::TokenizerOptions defaults) {
+  if (options.grid) {
+    const auto grid = stream::parse_grid(*options.grid, "--grid");
+    defaults.grid_rows = grid.rows;
+    defaults.grid_cols = grid.cols;
+  }
+  if (options.size) {
+    const auto [width, height] = parse_size(*options.size);
+    defaults.working_width = width;
+    defaults.working_height = height;
+  }
+  return defaults;
 }
 
 stream::VideoReaderOptions video_options(const InputOptions& options,
@@ -152,6 +167,9 @@ OpenInput open_input(const InputOptions& options, const std::atomic<bool>& stop)
       break;
     case InputKind::feature_file: open.source = open_features(options); break;
     case InputKind::feature_endpoint: open.source = open_endpoint(options, stop); break;
+    case InputKind::spatial:
+      throw input_error(options.input, "is a 3-D recording",
+                        "a video or features (`sluice replay` takes 3-D recordings)");
   }
   return open;
 }

@@ -27,15 +27,16 @@ struct InputOptions {
   bool allow_remote = false;
 };
 
-enum class InputScope { recording, live };
+/// What a command takes: videos and features from files; 3-D recordings, too; or live sources, too.
+enum class InputScope { video, recording, live };
 
-/// Adds INPUT and how to read it; endpoints are offered in the live scope only.
+/// Adds INPUT and how to read it.
 void add_input_options(CLI::App& command, InputOptions& options, InputScope scope);
 
-enum class InputKind { video, feature_file, feature_endpoint };
+enum class InputKind { video, feature_file, feature_endpoint, spatial };
 
-/// By the looks of the name: tcp:// and ipc:// are endpoints, *.safetensors holds features, all
-/// else is for FFmpeg.
+/// By the looks of the name: tcp:// and ipc:// are endpoints, *.safetensors holds features. What
+/// spatial_kind_of() knows is a 3-D recording, and all else is for FFmpeg.
 [[nodiscard]] InputKind kind_of(const std::string& input);
 
 struct OpenInput {
@@ -44,12 +45,17 @@ struct OpenInput {
   double default_tau = 0.8;  ///< what suits the features this input gives
 };
 
-/// Throws sluice::Error for what can't be opened, and for options that don't go with the kind of
+/// For everything but 3-D recordings, which only `sluice replay` takes. Throws sluice::Error for
+/// what can't be opened, for 3-D recordings, and for options that don't go with the kind of
 /// input. Sources end early once `stop` is true.
 [[nodiscard]] OpenInput open_input(const InputOptions& options, const std::atomic<bool>& stop);
 
 /// Throws sluice::Error (kind input) for features that arrive live: they can't be read twice.
 void require_recording(const std::string& input);
+
+/// `defaults` with the grid and the working size that the user asked for. Throws sluice::Error.
+[[nodiscard]] stream::TokenizerOptions tokenizer_options(const InputOptions& options,
+                                                         stream::TokenizerOptions defaults);
 
 /// How the video behind `options` is read, so that a second reader sees the same frames.
 [[nodiscard]] stream::VideoReaderOptions video_options(const InputOptions& options,

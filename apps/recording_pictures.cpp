@@ -29,7 +29,7 @@ report::Thumbnails write_overlay_video(const InputOptions& input, const stream::
   overlay.progress = [&progress](std::int64_t frames) { progress.update(frames); };
 
   stream::VideoReaderOptions options = video_options(input, stop_requested());
-  options.max_side = overlay.max_width;
+  options.max_side = overlay.video.max_width;
   stream::VideoReader reader(input.input, options);
   report::ThumbnailCollector thumbnails(report::thumbnail_frames(source));
   stream::VideoFrame frame;

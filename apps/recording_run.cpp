@@ -2,31 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <cstring>
 
 #include "apps/reduction_options.h"
+#include "apps/stage_timer.h"
 #include "kernels/error.h"
 
 namespace sluice::apps {
 namespace {
-
-/// Adds the time until its destruction to an entry of `stage_ms`.
-class StageTimer {
- public:
-  StageTimer(stream::Trace& trace, const char* stage)
-      : sum_(trace.stage_ms[stage]), start_(std::chrono::steady_clock::now()) {}
-  StageTimer(const StageTimer&) = delete;
-  StageTimer& operator=(const StageTimer&) = delete;
-  ~StageTimer() {
-    sum_ += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_)
-                .count();
-  }
-
- private:
-  double& sum_;
-  std::chrono::steady_clock::time_point start_;
-};
 
 /// Collects segments as they leave the engine.
 class Collector {
@@ -144,18 +127,18 @@ RecordingRun run_recording(stream::FrameSource& source, const std::string& input
   stream::FeatureFrame frame;
   temporal::ReducedSegment segment;
   const auto collect = [&] {
-    const StageTimer timer(run.trace, "3 merge and select");
+    const StageTimer timer(run.trace.stage_ms, "3 merge and select");
     while (reducer.next(segment)) collector.add(segment);
   };
   const auto read_all = [&] {
     for (;;) {
       {
-        const StageTimer timer(run.trace, "1 read, decode, tokenize");
+        const StageTimer timer(run.trace.stage_ms, "1 read, decode, tokenize");
         if (stop || !source.next(frame)) return;
       }
       if (on_frame) on_frame(frame);
       {
-        const StageTimer timer(run.trace, "2 redundancy and segmentation");
+        const StageTimer timer(run.trace.stage_ms, "2 redundancy and segmentation");
         reducer.push(frame);
       }
       if (options.causal) collect();

@@ -15,7 +15,13 @@ void add_reduction_options(CLI::App& command, ReductionOptions& options, Reducti
   auto& holitom = options.holitom;
   constexpr auto group = "What is kept";
   auto* retain =
-      command.add_option("--retain", holitom.retain, "Share of the tokens to keep, (0, 1]")
+      command
+          .add_option(
+              "--retain", holitom.retain,
+              scope == ReductionScope::recording
+                  ? "Share of the tokens to keep, (0, 1]; of a 3-D recording the share of its "
+                    "voxel tokens, 0.37 unless given"
+                  : "Share of the tokens to keep, (0, 1]")
           ->capture_default_str()
           ->group(group);
   if (scope != ReductionScope::stream)

@@ -2,9 +2,6 @@
 // that clustering needs; same run, same buffers. bench/run makes a page of it.
 #include <benchmark/benchmark.h>
 
-#include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -12,36 +9,12 @@
 
 #include "bench/floor.h"
 #include "bench/planted_video.h"
+#include "bench/samples.h"
 #include "kernels/resources.h"
 #include "temporal/reduce.h"
 
 namespace sluice::bench {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-/// Milliseconds of every repetition.
-class Samples {
- public:
-  template <typename Work>
-  double measure(Work&& work) {
-    const auto begin = Clock::now();
-    work();
-    const std::chrono::duration<double> seconds = Clock::now() - begin;
-    milliseconds_.push_back(1e3 * seconds.count());
-    return seconds.count();
-  }
-
-  /// Nearest rank: the smallest sample that `share` of all samples don't exceed.
-  [[nodiscard]] double percentile(double share) {  // 0: the fastest
-    std::sort(milliseconds_.begin(), milliseconds_.end());
-    const auto rank = std::ceil(share * static_cast<double>(milliseconds_.size()));
-    return milliseconds_[static_cast<std::size_t>(std::max(rank, 1.0)) - 1];
-  }
-
- private:
-  std::vector<double> milliseconds_;
-};
 
 /// The inputs of one shape; only the last one is kept, because the largest takes 2.9 GB.
 const PlantedVideo& video_of(const VideoShape& shape) {

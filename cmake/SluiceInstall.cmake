@@ -9,7 +9,8 @@ if(TARGET sluice)
 endif()
 foreach(folder kernels stream temporal)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice
-    FILES_MATCHING PATTERN "*.h" PATTERN "io" EXCLUDE PATTERN "cpu" EXCLUDE)  # internal
+    FILES_MATCHING PATTERN "*.h" PATTERN "io" EXCLUDE PATTERN "cpu" EXCLUDE
+    PATTERN "module" EXCLUDE)  # internal
 endforeach()
 if(SLUICE_APPS)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/stream/io

@@ -16,11 +16,11 @@ struct Bfloat16 {
   std::uint16_t bits;
 };
 
-[[nodiscard]] inline float to_float(Bfloat16 value) noexcept {
+[[nodiscard]] constexpr float to_float(Bfloat16 value) noexcept {
   return std::bit_cast<float>(static_cast<std::uint32_t>(value.bits) << 16);
 }
 
-[[nodiscard]] inline float to_float(Half value) noexcept {
+[[nodiscard]] constexpr float to_float(Half value) noexcept {
   const std::uint32_t sign = static_cast<std::uint32_t>(value.bits & 0x8000u) << 16;
   const std::uint32_t magnitude = value.bits & 0x7fffu;
   if (magnitude >= 0x7c00u)  // infinity or NaN
@@ -33,14 +33,14 @@ struct Bfloat16 {
 }
 
 /// Rounds to nearest, ties to even; NaN stays NaN.
-[[nodiscard]] inline Bfloat16 to_bfloat16(float value) noexcept {
+[[nodiscard]] constexpr Bfloat16 to_bfloat16(float value) noexcept {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   if ((bits & 0x7fffffffu) > 0x7f800000u) return {static_cast<std::uint16_t>((bits >> 16) | 0x40u)};
   return {static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16)};
 }
 
 /// Rounds to nearest, ties to even; overflows to infinity; NaN stays NaN.
-[[nodiscard]] inline Half to_half(float value) noexcept {
+[[nodiscard]] constexpr Half to_half(float value) noexcept {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   const auto sign = static_cast<std::uint16_t>((bits >> 16) & 0x8000u);
   const std::uint32_t magnitude = bits & 0x7fffffffu;

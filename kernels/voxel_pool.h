@@ -29,12 +29,14 @@ void group_by_voxel(Resources& resources, std::span<const float> xyz, float size
                     VoxelGroups& groups);
 
 /// features [N,D] (f32, f16, bf16) → pooled [n,D] in the same type: the mean over each voxel's
-/// members. Sums run over ascending members in f32, so the result depends on neither the thread
-/// count nor the instruction set.
+/// members. Sums run over ascending members in f32 (again in f64 where f32 overflows), so the
+/// result depends on neither the thread count nor the instruction set. The mean of one row is that
+/// row bit for bit. Throws sluice::Error (kind input) for other types and unless there is a row per
+/// point.
 void pool_groups(Resources& resources, const TensorView& features, const VoxelGroups& groups,
                  Tensor& pooled);
 
-/// Mean position of each voxel's members, [n,3] f32, summed in double.
+/// Mean position of each voxel's members, [n,3] f32, summed in double. xyz: what was grouped.
 void mean_positions(std::span<const float> xyz, const VoxelGroups& groups,
                     std::vector<float>& centres);
 

@@ -28,8 +28,9 @@ install_packages() {
 }
 
 build_packages=(build-essential cmake ninja-build pkg-config git ccache ca-certificates
-  libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
-  libzmq3-dev cppzmq-dev nlohmann-json3-dev libcli11-dev libfmt-dev)
+  libthrust-dev libtbb-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
+  libzmq3-dev cppzmq-dev nlohmann-json3-dev libcli11-dev libfmt-dev
+  libopen3d-dev)
 test_packages=(libgtest-dev libgmock-dev googletest python3 python3-venv ffmpeg clang-format-16)
 lint_packages=(clang-format-16 clang-tidy-16)
 

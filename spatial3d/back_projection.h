@@ -27,6 +27,10 @@ struct BackProjectionOptions {
   float max_depth = 20.0F;  ///< metres; farther is no depth
   /// Patches with fewer valid pixels than this share have no place; 0: one pixel is enough.
   double min_valid_share = 0.0;
+  /// A patch's surface: the valid pixels whose depth differs from the median by at most the larger
+  /// of these two, metres and share of the median. Wide enough for noise and slanted surfaces, and
+  /// narrow enough to leave the background of a depth edge out.
+  float surface_band = 0.03F, relative_surface_band = 0.03F;
 };
 
 /// depth [H,W] f32 metres, 0 where there is none → xyz [S,3] metres in the world, NaN for patches

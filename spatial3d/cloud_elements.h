@@ -20,7 +20,7 @@ struct CloudElements {
 };
 
 /// points [n,3] f32 metres in the sensor's frame, colours [n,3] u8 or undefined. Points that are
-/// not finite are ignored. Elements are ordered by voxel key. See cloud_elements.cpp for what the
+/// not finite are ignored. Elements are ordered by voxel key. See cloud_descriptor.h for what the
 /// features say. Throws sluice::Error (kind input) for other shapes or types, a pose that is not
 /// rigid, or a voxel size that is not positive.
 void cloud_elements(kernels::Resources& resources, const kernels::TensorView& points,

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "kernels/resources.h"
@@ -24,6 +25,8 @@ struct SpatialReducerOptions {
   double retain = 1.0;
   /// Tokens to keep, whatever the share; all if there are fewer.
   std::optional<std::int64_t> budget;
+  /// At most this many, whatever share or budget say; 0: no cap.
+  std::int64_t max_tokens = 0;
 };
 
 /// What one frame did.
@@ -55,6 +58,9 @@ class SpatialReducer {
   }
   void reset();
 
+  /// [S,3] Where the last frame's patches are, metres in the world, NaN for those without a place;
+  /// empty if the frame had no pose.
+  [[nodiscard]] std::span<const float> places() const noexcept { return places_; }
   /// Every voxel after the last frame.
   [[nodiscard]] const VoxelTable& table() const noexcept { return table_; }
   /// The kept tokens after the last frame, ordered by key.
@@ -72,6 +78,7 @@ class SpatialReducer {
   VoxelTable table_;
   std::vector<float> xyz_;
   CloudElements elements_;
+  std::span<const float> places_;
 };
 
 }  // namespace sluice::spatial3d

@@ -27,14 +27,17 @@ struct VoxelTokenOptions {
 
 struct VoxelTokens {
   stream::TokenBatch tokens;             ///< ordered by key: x, then y, then z
+  std::vector<std::int32_t> views;       ///< per token: in how many frames it was seen
   std::vector<std::int32_t> assignment;  ///< [N] row in `tokens`, or a stream::DropReason
   std::int64_t voxels = 0;               ///< before the cap
 };
 
 /// features [N,D] with places xyz [N,3]; NaN where there is none. `frame` and `pts` per point tell
 /// when it was seen. A token is the mean feature of its voxel's points, at their mean place, and
-/// weighs as many as they are. Throws sluice::Error (kind input) for shapes that don't fit and
-/// options out of range.
+/// weighs as many as they are. Points with NaN or infinity among their features are left out, not
+/// pooled: they would spoil their voxel's mean. Why a point is in no token: no_depth (a NaN in its
+/// place), outside (its place has no voxel key), non_finite, over_cap. Throws sluice::Error (kind
+/// input) for shapes that don't fit and options out of range.
 [[nodiscard]] VoxelTokens voxel_tokens(kernels::Resources& resources,
                                        const kernels::TensorView& features,
                                        std::span<const float> xyz,

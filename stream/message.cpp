@@ -1,5 +1,7 @@
 #include "stream/message.h"
 
+#include <algorithm>
+
 #include "kernels/error.h"
 #include "stream/json.h"
 #include "stream/metadata_fields.h"
@@ -27,6 +29,19 @@ void check_schema(const MetadataReader& fields) {
     throw input_error(fields.place(schema_key), in_quotes(schema), concat(known_major, ".x"));
 }
 
+/// The entries of `sluice.requires`; may be none.
+std::vector<std::string> required_features(const MetadataReader& fields) {
+  if (!fields.contains(requires_key) || fields.text(requires_key).empty()) return {};
+  return split(fields.text(requires_key), ',');
+}
+
+void check_required(const MetadataReader& fields, std::initializer_list<std::string_view> known) {
+  for (const std::string& feature : required_features(fields))
+    if (std::find(known.begin(), known.end(), feature) == known.end())
+      throw input_error(fields.place(requires_key), in_quotes(feature),
+                        "nothing that this version does not know");
+}
+
 }  // namespace
 
 void put_message_header(Metadata& metadata, std::string_view kind) {
@@ -34,7 +49,22 @@ void put_message_header(Metadata& metadata, std::string_view kind) {
   metadata[schema_key] = message_schema;
 }
 
-void check_message_header(const SafetensorsView& blob, std::string_view kind) {
+void put_required(Metadata& metadata, std::string_view feature) {
+  std::string& list = metadata[requires_key];
+  const auto features = split(list, ',');
+  if (std::find(features.begin(), features.end(), feature) != features.end()) return;
+  if (!list.empty()) list += ',';
+  list += feature;
+}
+
+bool is_required(const SafetensorsView& blob, std::string_view feature) {
+  const MetadataReader fields(blob);
+  const auto features = required_features(fields);
+  return std::find(features.begin(), features.end(), feature) != features.end();
+}
+
+void check_message_header(const SafetensorsView& blob, std::string_view kind,
+                          std::initializer_list<std::string_view> known) {
   const MetadataReader fields(blob);
   if (!fields.contains(kind_key))
     throw input_error(blob.where(), concat("no metadata ", in_quotes(kind_key)),
@@ -42,10 +72,7 @@ void check_message_header(const SafetensorsView& blob, std::string_view kind) {
   if (fields.text(kind_key) != kind)
     throw input_error(fields.place(kind_key), in_quotes(fields.text(kind_key)), in_quotes(kind));
   check_schema(fields);
-  // Schema 1.0 knows no extension, so anything required is something we would misread.
-  if (fields.contains(requires_key) && !fields.text(requires_key).empty())
-    throw input_error(fields.place(requires_key), in_quotes(fields.text(requires_key)),
-                      "nothing that this version does not know");
+  check_required(fields, known);
   if (fields.contains(storage_key) && fields.text(storage_key) != "inline")
     throw input_error(fields.place(storage_key), in_quotes(fields.text(storage_key)), "\"inline\"");
 }

@@ -2,6 +2,7 @@
 // "Compatibility".
 #pragma once
 
+#include <initializer_list>
 #include <string_view>
 
 #include "stream/safetensors.h"
@@ -10,7 +11,7 @@ namespace sluice::stream {
 
 /// "major.minor" of all messages and token files. Readers accept any minor of a major they know,
 /// and ignore keys they don't.
-inline constexpr std::string_view message_schema = "1.0";
+inline constexpr std::string_view message_schema = "1.1";
 
 /// The values of the key `sluice.message`.
 namespace message_kind {
@@ -23,8 +24,19 @@ inline constexpr std::string_view tokens = "tokens";
 /// Adds `sluice.message` and `sluice.schema`.
 void put_message_header(Metadata& metadata, std::string_view kind);
 
+/// What a reader must know in order not to misread a message: entries of `sluice.requires`.
+namespace message_feature {
+inline constexpr std::string_view spatial = "spatial";  ///< a token file of voxel tokens
+}  // namespace message_feature
+
 /// Throws sluice::Error unless the blob is of this kind and of a major version that we know, and
-/// requires (`sluice.requires`) nothing that we don't.
-void check_message_header(const SafetensorsView& blob, std::string_view kind);
+/// requires (`sluice.requires`) nothing but what is `known`.
+void check_message_header(const SafetensorsView& blob, std::string_view kind,
+                          std::initializer_list<std::string_view> known = {});
+
+/// Adds an entry to `sluice.requires`.
+void put_required(Metadata& metadata, std::string_view feature);
+/// Whether `sluice.requires` lists it.
+[[nodiscard]] bool is_required(const SafetensorsView& blob, std::string_view feature);
 
 }  // namespace sluice::stream

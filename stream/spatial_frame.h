@@ -43,8 +43,8 @@ class SpatialSource {
   /// Grid, picture size and feature width; for clouds no grid, and feature width 0.
   [[nodiscard]] virtual const Source& source() const = 0;
   /// Fills `frame`, reusing its memory. False at the end. A damaged or incomplete frame (unreadable
-  /// PNG, missing depth or pose) is skipped, counted and noted; throws sluice::Error only if
-  /// nothing more can be read.
+  /// PNG, missing depth) is skipped, counted and noted; one whose pose is missing or makes no sense
+  /// comes without a pose. Throws sluice::Error only if nothing more can be read.
   [[nodiscard]] virtual bool next(SpatialFrame& frame) = 0;
   [[nodiscard]] virtual InputStatistics statistics() const = 0;
   [[nodiscard]] virtual std::optional<std::int64_t> frame_count() const { return std::nullopt; }

@@ -33,6 +33,7 @@ enum class KeepReason : std::uint8_t {
   visibility = 9,  ///< spatial: seen often, or from many sides
   surface = 10,    ///< spatial: an edge, a corner or a small thing rather than a flat surface
   coverage = 11,   ///< spatial: the best of its neighbourhood, so that no region goes unseen
+  sampled = 12,    ///< spatial: drawn from a seed, as published
 };
 
 /// Why an input token is in no output row: the negative values of an assignment.

@@ -22,5 +22,6 @@ void add_compare(CLI::App& app, const GlobalOptions& globals, Action& action);
 void add_stream(CLI::App& app, const GlobalOptions& globals, Action& action);
 void add_recv(CLI::App& app, const GlobalOptions& globals, Action& action);
 void add_sample(CLI::App& app, const GlobalOptions& globals, Action& action);
+void add_calibrate(CLI::App& app, const GlobalOptions& globals, Action& action);
 
 }  // namespace sluice::apps

@@ -94,7 +94,7 @@ int run(const CompareOptions& options, int threads) {
 void add_compare(CLI::App& app, const GlobalOptions& globals, Action& action) {
   auto options = std::make_shared<CompareOptions>();
   auto* command = app.add_subcommand("compare", "One recording under several settings");
-  add_input_options(*command, options->input, InputScope::recording);
+  add_input_options(*command, options->input, InputScope::video);
   command->add_option("-o,--output", options->output, "Folder to write to")->required();
   command->add_option("--retain", options->retain, "Shares to keep, separated by commas")
       ->delimiter(',')

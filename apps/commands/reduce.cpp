@@ -1,140 +1,108 @@
-// sluice reduce: one clip of features in a safetensors file, reduced.
-#include <fmt/format.h>
-
+// sluice reduce: one file of features (safetensors), reduced by a method of choice.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "apps/commands/command.h"
-#include "apps/commands/exit_code.h"
-#include "apps/output_folder.h"
-#include "apps/reduction_options.h"
+#include "apps/commands/reduce_holitom.h"
+#include "apps/commands/reduce_stage_gate.h"
+#include "apps/commands/reduce_voxel.h"
 #include "kernels/error.h"
-#include "stream/grid.h"
-#include "stream/tensor_access.h"
-#include "stream/token_file.h"
-#include "temporal/reduce.h"
 
 namespace sluice::apps {
 namespace {
-
-using kernels::DType;
-using kernels::Tensor;
-using kernels::TensorView;
 
 struct ReduceOptions {
   std::filesystem::path input;
   std::filesystem::path output;
   std::string method = "holitom";
-  std::string grid;
-  ReductionOptions reduction;
+  HolitomOptions holitom;
+  VoxelOptions voxel;
+  StageGateOptions stage_gate;
 };
 
-/// The tensor where it lies in the file, or an aligned copy of it.
-TensorView aligned(const stream::SafetensorsView& file, std::string_view name, Tensor& copy) {
-  const TensorView view = file.view(name);
-  if (reinterpret_cast<std::uintptr_t>(view.data()) % item_size(view.dtype()) == 0) return view;
-  copy = file.tensor(name);
-  return copy;
-}
+/// Which methods an option belongs to.
+class OptionOwners {
+ public:
+  explicit OptionOwners(CLI::App& command) : command_(command) {}
 
-Tensor attention_of(const stream::SafetensorsView& file, const TensorView& features) {
-  Tensor attention;
-  if (!file.contains("attention")) return attention;
-  const TensorView stored =
-      stream::require_floats(file, "attention", {features.size(0), features.size(1)});
-  attention.reshape(DType::f32, stored.shape());
-  stream::convert_to_f32(stored, attention.as<float>());
-  return attention;
-}
-
-stream::Grid grid_of(const ReduceOptions& options, const stream::SafetensorsView& file,
-                     std::int64_t positions) {
-  const auto stated = file.metadata().find("grid");
-  const bool in_file = stated != file.metadata().end();
-  if (options.grid.empty() && !in_file)
-    return stream::squarest_grid(static_cast<std::int32_t>(positions));
-  const std::string where = options.grid.empty() ? file.where() + ", metadata grid" : "--grid";
-  const auto grid = stream::parse_grid(options.grid.empty() ? stated->second : options.grid, where);
-  if (std::int64_t{grid.rows} * grid.cols != positions)
-    throw input_error(where, concat(grid.rows, " x ", grid.cols, " positions"),
-                      concat(positions, ", as the features have"));
-  return grid;
-}
-
-stream::TokenFile token_file(temporal::Reduction&& result, const stream::Grid& grid) {
-  stream::TokenFile file;
-  file.source = result.tokens.source;
-  file.source.grid_rows = grid.rows;
-  file.source.grid_cols = grid.cols;
-  file.features = std::move(result.tokens.features);
-  file.frame = std::move(result.tokens.frame);
-  file.frame_last = std::move(result.tokens.frame_last);
-  file.position = std::move(result.tokens.position);
-  file.weight = std::move(result.tokens.weight);
-  file.kind = std::move(result.tokens.kind);
-  for (const auto& segment : result.segments) {
-    file.segments.push_back(static_cast<std::int32_t>(segment.first));
-    file.segments.push_back(static_cast<std::int32_t>(segment.last));
+  /// Calls add(), which adds the options of `method`.
+  template <typename Add>
+  void add(const std::string& method, Add&& add) {
+    const auto before = command_.get_options();
+    add();
+    for (CLI::Option* option : command_.get_options())
+      if (std::find(before.begin(), before.end(), option) == before.end()) {
+        methods_[option] = {method};
+        option->group("Method " + method);
+      }
   }
-  file.assignment = std::move(result.assignment);
-  file.frames = result.frames;
-  file.positions = result.positions;
-  return file;
-}
+
+  /// `method` takes an option that another method has added, too.
+  void share(const std::string& name, const std::string& method) {
+    CLI::Option* option = command_.get_option(name);
+    auto& methods = methods_.at(option);
+    methods.push_back(method);
+    option->group("Methods " + CLI::detail::join(methods, ", "));
+  }
+
+  /// Throws sluice::Error for a given option that `method` doesn't have.
+  void check(const std::string& method) const {
+    for (const auto& [option, methods] : methods_)
+      if (option->count() > 0 && std::find(methods.begin(), methods.end(), method) == methods.end())
+        throw input_error(option->get_name(), concat("is no option of --method ", method),
+                          concat("it with --method ", CLI::detail::join(methods, " or ")));
+  }
+
+ private:
+  CLI::App& command_;
+  std::map<CLI::Option*, std::vector<std::string>> methods_;
+};
 
 int run(const ReduceOptions& options, int threads) {
-  const auto engine = options.reduction.resolve(0.8);
-  refuse_to_overwrite(options.input, options.output);
-  const stream::SafetensorsFile mapped(options.input);
-  const stream::SafetensorsView& file = mapped.contents();
-  (void)stream::require_features(file, "features", {-1, -1, -1});
-  Tensor copy;
-  const TensorView features = aligned(file, "features", copy);
-  const Tensor attention = attention_of(file, features);
-  if (features.empty())
-    throw input_error(options.input.string(),
-                      concat("features have shape ", features.shape().to_string()),
-                      "[frames, positions, width] with at least one of each");
-  const stream::Grid grid = grid_of(options, file, features.size(1));
-
-  kernels::Resources resources(threads);
-  auto result = temporal::reduce(
-      resources, features, attention.defined() ? attention.view() : TensorView(), engine.reduction);
-  const std::int64_t seen = result.frames * result.positions;
-  const std::int64_t available = result.available;
-  const std::int64_t non_finite = result.non_finite;
-  stream::TokenFile tokens = token_file(std::move(result), grid);
-  tokens.metadata = describe(engine);
-  tokens.metadata["settings_hash"] = settings_hash(tokens.metadata);
-  tokens.metadata["seen"] = fmt::format("{}", seen);
-  tokens.metadata["available"] = fmt::format("{}", available);
-  tokens.metadata["kept"] = fmt::format("{}", tokens.frame.size());
-  tokens.metadata["non_finite"] = fmt::format("{}", non_finite);
-  stream::write_token_file(options.output, tokens);
-  fmt::print("{} tokens -> {} after merging -> {} kept in {} segments: {}\n", seen, available,
-             tokens.frame.size(), tokens.segments.size() / 2, options.output.string());
-  return exit_ok;
+  if (options.method == "voxel")
+    return run_voxel(options.input, options.output, options.voxel, threads);
+  if (options.method == "stage-gate")
+    return run_stage_gate(options.input, options.output, options.stage_gate);
+  return run_holitom(options.input, options.output, options.holitom, threads);
 }
 
 }  // namespace
 
 void add_reduce(CLI::App& app, const GlobalOptions& globals, Action& action) {
   auto options = std::make_shared<ReduceOptions>();
-  auto* command = app.add_subcommand("reduce", "Reduce one clip of features (safetensors)");
-  command->add_option("INPUT", options->input, "features [F,S,D], optional attention [F,S]")
+  auto* command = app.add_subcommand("reduce", "Reduce one file of features (safetensors)");
+  command->add_option("INPUT", options->input, "Features, and what the method needs (see below)")
       ->required();
   command->add_option("-o,--output", options->output, "Where the tokens go")->required();
   command->add_option("--method", options->method, "Which method")
-      ->check(CLI::IsMember({"holitom"}))
+      ->check(CLI::IsMember({"holitom", "voxel", "stage-gate"}))
       ->capture_default_str();
-  command->add_option("--grid", options->grid,
-                      "Rows,columns of a frame's tokens [from the file, or the squarest]");
-  add_reduction_options(*command, options->reduction, ReductionScope::clip);
+  auto owners = std::make_shared<OptionOwners>(*command);
+  owners->add("holitom", [&] { add_holitom_options(*command, options->holitom); });
+  owners->add("voxel", [&] { add_voxel_options(*command, options->voxel); });
+  owners->add("stage-gate", [&] { add_stage_gate_options(*command, options->stage_gate); });
+  owners->share("--rounding", "voxel");
+  command->get_option("--rounding")
+      ->description("exact: counts to the token, places on surfaces; parity: as published");
   command->footer(
-      "Example:\n  sluice reduce features.safetensors -o tokens.safetensors --retain 0.1");
-  command->callback([options, &globals, &action] {
-    action = [options, &globals] { return run(*options, globals.threads); };
+      "Example:\n  sluice reduce features.safetensors -o tokens.safetensors --retain 0.1\n\n"
+      "Input of --method holitom: features [F,S,D]; optional attention [F,S].\n"
+      "Of --method voxel: features [V,h,w,D], depth [V,H,W] in metres, pose [V,4,4] from camera "
+      "to\n"
+      "world, intrinsics [3,3] or [V,3,3] in pixels of the depth; optional pts [V] in seconds.\n"
+      "Of --method stage-gate: attention [n] or [heads,n] of the last row; optional hidden [n,D],\n"
+      "position_ids [n].");
+  command->callback([options, owners, &globals, &action] {
+    action = [options, owners, &globals] {
+      owners->check(options->method);
+      options->voxel.rounding = options->holitom.reduction.rounding;
+      return run(*options, globals.threads);
+    };
   });
 }
 

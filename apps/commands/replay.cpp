@@ -2,13 +2,18 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <memory>
+#include <string_view>
+#include <vector>
 
 #include "apps/commands/command.h"
 #include "apps/commands/exit_code.h"
 #include "apps/interrupt.h"
 #include "apps/open_input.h"
+#include "apps/option_refusal.h"
 #include "apps/output_folder.h"
 #include "apps/progress.h"
 #include "apps/recording_pictures.h"
@@ -16,6 +21,8 @@
 #include "apps/reduction_options.h"
 #include "apps/report/report.h"
 #include "apps/report/summary.h"
+#include "apps/spatial_options.h"
+#include "apps/spatial_replay.h"
 
 namespace sluice::apps {
 namespace {
@@ -23,6 +30,7 @@ namespace {
 struct ReplayOptions {
   InputOptions input;
   ReductionOptions reduction;
+  SpatialOptions spatial;
   std::filesystem::path output;
   bool no_overlay = false;
   bool no_report = false;
@@ -81,6 +89,41 @@ int run(const ReplayOptions& options, int threads) {
   return exit_interrupted;
 }
 
+/// Which options go with which kind of input, and whether the user gave them.
+struct OptionKinds {
+  CLI::App* command = nullptr;
+  std::vector<CLI::Option*> video;    ///< not of 3-D recordings
+  std::vector<CLI::Option*> spatial;  ///< of 3-D recordings only
+
+  [[nodiscard]] bool given(const char* name) const { return command->count(name) > 0; }
+};
+
+/// Options of videos that mean something for 3-D recordings, too.
+constexpr std::array<std::string_view, 9> shared_options{
+    "INPUT",  "--output",     "--retain",    "--budget",    "--grid",
+    "--size", "--image-rate", "--no-report", "--no-overlay"};
+
+int run_spatial(const ReplayOptions& options, const OptionKinds& kinds, int threads) {
+  refuse_given(kinds.video, options.input.input, "a video: this is a 3-D recording");
+  SpatialReplayOptions replay;
+  replay.input = options.input;
+  if (kinds.given("--image-rate")) replay.frame_rate = options.input.image_rate;
+  replay.spatial = options.spatial;
+  if (kinds.given("--retain")) replay.spatial.retain = options.reduction.holitom.retain;
+  replay.spatial.budget = options.reduction.holitom.budget;
+  replay.output = options.output;
+  replay.no_overlay = options.no_overlay;
+  replay.no_report = options.no_report;
+  return replay_spatial(replay, threads);
+}
+
+int run_any(const ReplayOptions& options, const OptionKinds& kinds, int threads) {
+  if (kind_of(options.input.input) == InputKind::spatial)
+    return run_spatial(options, kinds, threads);
+  refuse_given(kinds.spatial, options.input.input, "a 3-D recording: RGB-D frames or clouds");
+  return run(options, threads);
+}
+
 }  // namespace
 
 void add_replay(CLI::App& app, const GlobalOptions& globals, Action& action) {
@@ -92,11 +135,20 @@ void add_replay(CLI::App& app, const GlobalOptions& globals, Action& action) {
   command->add_flag("--no-overlay", options->no_overlay, "Don't write overlay.mp4")
       ->group("Output");
   command->add_flag("--no-report", options->no_report, "Don't write report.html")->group("Output");
+  OptionKinds kinds;
+  kinds.command = command;
+  for (CLI::Option* option : command->get_options())
+    if (std::find(shared_options.begin(), shared_options.end(), option->get_name()) ==
+        shared_options.end())
+      kinds.video.push_back(option);
+  kinds.spatial = add_spatial_options(*command, options->spatial);
   command->footer(
-      "Writes tokens.safetensors, summary.json, overlay.mp4 and report.html.\n\n"
-      "Example:\n  sluice replay clip.mp4 -o out --fps 2 --retain 0.1");
-  command->callback([options, &globals, &action] {
-    action = [options, &globals] { return run(*options, globals.threads); };
+      "Writes tokens.safetensors, summary.json, overlay.mp4 and report.html; of a 3-D recording "
+      "tokens.ply, too.\n\n"
+      "Example:\n  sluice replay clip.mp4 -o out --fps 2 --retain 0.1\n"
+      "  sluice replay kitchen_rgbd -o out --preset table-top --retain 0.37");
+  command->callback([options, kinds, &globals, &action] {
+    action = [options, kinds, &globals] { return run_any(*options, kinds, globals.threads); };
   });
 }
 

@@ -72,6 +72,24 @@ void dim(stream::Image& image, const Rectangle& area, double saturation,
   }
 }
 
+void disc(stream::Image& image, double x, double y, double radius, Colour colour,
+          double opacity) noexcept {
+  // Nothing of what lies outside needs to be a number that fits an int.
+  if (!(x > -radius - 1 && x < image.width + radius + 1 && y > -radius - 1 &&
+        y < image.height + radius + 1))
+    return;
+  const auto first = [](double edge) { return static_cast<int>(std::floor(edge)); };
+  const Rectangle inside = clipped(
+      {first(x - radius), first(y - radius), first(x + radius) + 2, first(y + radius) + 2}, image);
+  for (int row = inside.top; row < inside.bottom; ++row) {
+    for (int column = inside.left; column < inside.right; ++column) {
+      const double distance = std::hypot(column - x, row - y);
+      const double cover = std::clamp(radius + 0.5 - distance, 0.0, 1.0);
+      if (cover > 0) mix_into(image.pixel(column, row), colour, weight_of(cover * opacity));
+    }
+  }
+}
+
 void hatch(stream::Image& image, const Rectangle& area, Colour colour, double opacity) noexcept {
   const Rectangle inside = clipped(area, image);
   const int weight = weight_of(opacity);

@@ -30,6 +30,10 @@ void outline(stream::Image& image, const Rectangle& area, int thickness, Colour 
 /// Turns the area grey and dark: `saturation` and `brightness` are what remains of each, 0 to 1.
 void dim(stream::Image& image, const Rectangle& area, double saturation,
          double brightness) noexcept;
+/// A filled circle with soft edges; `x`, `y` and `radius` in pixels, whose centres are at whole
+/// numbers.
+void disc(stream::Image& image, double x, double y, double radius, Colour colour,
+          double opacity = 1) noexcept;
 /// Diagonal lines.
 void hatch(stream::Image& image, const Rectangle& area, Colour colour, double opacity) noexcept;
 

@@ -102,7 +102,7 @@ std::string table(std::span<const CompareEntry> entries) {
 std::string multiples(std::span<const CompareEntry> entries) {
   std::vector<TimeAxis> axes;
   for (const CompareEntry& entry : entries) {
-    axes.emplace_back(entry.trace->sources.front(), comparison_columns);
+    axes.emplace_back(entry.trace->sources.front().pts, comparison_columns);
   }
   std::vector<SourceView> views;
   double maximum = 0;
@@ -159,7 +159,7 @@ std::string comparison_html(std::span<const CompareEntry> entries, const Thumbna
   body += fmt::format(
       "<div class=\"facts\"><span>{} settings</span><span>{} frames</span><span>{}</span>"
       "<span>{} × {} tokens a frame</span><span>{} tokens seen</span></div></header>\n",
-      entries.size(), count_text(source.frames()), duration_text(duration_seconds(source)),
+      entries.size(), count_text(source.frames()), duration_text(duration_seconds(source.pts)),
       source.source.grid_rows, source.source.grid_cols, count_text(first.totals.seen));
   body +=
       "<h2>In numbers</h2>\n<p>Available: tokens left after merging. Merged and dropped: shares "

@@ -1,30 +1,9 @@
 #include "apps/report/overlay_video.h"
 
 #include <algorithm>
-#include <cmath>
-#include <utility>
-
-#include "apps/report/image_scale.h"
-#include "stream/io/video_writer.h"
 
 namespace sluice::report {
 namespace {
-
-using stream::Image;
-
-/// The size in which pictures are shown, without the caption.
-struct Size {
-  int width = 0, height = 0;
-};
-
-Size shown_size(const Image& image, const OverlayVideoOptions& options) {
-  if (image.width > options.max_width) {
-    const double scale = static_cast<double>(options.max_width) / image.width;
-    return {options.max_width, std::max(1, static_cast<int>(std::lround(image.height * scale)))};
-  }
-  const int factor = image.width > 0 ? (options.min_width + image.width - 1) / image.width : 1;
-  return {image.width * std::max(1, factor), image.height * std::max(1, factor)};
-}
 
 /// Frames per second on average; sets how long the last frame is shown.
 double frame_rate(const stream::SourceTrace& trace) {
@@ -38,39 +17,17 @@ double frame_rate(const stream::SourceTrace& trace) {
 
 std::int64_t write_overlay(const NextPicture& next_picture, const stream::SourceTrace& trace,
                            const std::filesystem::path& path, const OverlayVideoOptions& options) {
-  std::optional<stream::VideoWriter> writer;
-  Size size;
-  Image picture;
-  double last_pts = 0;
+  PictureVideo video(path, options.video, frame_rate(trace));
+  stream::Image picture;
   while (!(options.stop && options.stop())) {
     const std::optional<std::int64_t> frame = next_picture(picture);
     if (!frame) break;
-    if (!writer) size = shown_size(picture, options);
-    // The video has one size, whatever the recording does in its middle.
-    Image shown = picture.width == size.width && picture.height == size.height
-                      ? picture
-                      : scaled(picture, size.width, size.height);
-    draw_overlay(shown, trace, *frame, options.style);
-    double pts = trace.pts[static_cast<std::size_t>(*frame)];
-    if (writer) {
-      // Some recordings repeat a time stamp; a video file can't.
-      pts = std::max(pts, last_pts + 0.001);
-    } else {
-      stream::VideoWriterOptions video;
-      video.width = shown.width;
-      video.height = shown.height;
-      video.frame_rate = frame_rate(trace);
-      video.crf = options.crf;
-      video.preset = options.preset;
-      writer.emplace(path, video);
-    }
-    writer->write(shown, pts);
-    last_pts = pts;
-    if (options.progress) options.progress(writer->frames());
+    const bool known = *frame >= 0 && *frame < trace.frames();
+    video.add(picture, known ? trace.pts[static_cast<std::size_t>(*frame)] : 0,
+              [&](stream::Image& shown) { draw_overlay(shown, trace, *frame, options.style); });
+    if (options.progress) options.progress(video.frames());
   }
-  if (!writer) return 0;
-  writer->finish();
-  return writer->frames();
+  return video.finish();
 }
 
 }  // namespace sluice::report

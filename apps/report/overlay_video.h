@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
-#include <string>
 
 #include "apps/report/overlay.h"
+#include "apps/report/picture_video.h"
 
 namespace sluice::report {
 
@@ -17,11 +17,7 @@ using NextPicture = std::function<std::optional<std::int64_t>(stream::Image& ima
 
 struct OverlayVideoOptions {
   OverlayStyle style;
-  /// Smaller pictures are enlarged by a whole factor, or the caption would not fit.
-  int min_width = 640;
-  int max_width = 1280;             ///< larger pictures are shrunk: encoding takes most of the time
-  int crf = 21;                     ///< x264 quality; lower is better and larger
-  std::string preset = "veryfast";  ///< x264 preset: time against file size
+  PictureVideoOptions video;
   std::function<void(std::int64_t frames)> progress;  ///< called after each frame
   std::function<bool()> stop;  ///< asked before each frame; what is written by then stays playable
 };

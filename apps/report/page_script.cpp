@@ -27,13 +27,12 @@ document.querySelectorAll('.timeline[data-source]').forEach(function (timeline) 
     column = Math.floor(share * data.time.length);
     cursor.style.left = (event.clientX - timeline.getBoundingClientRect().left) + 'px';
     var parts = [piece(data.time[column])];
-    var segment = data.segment[column];
+    var segment = data.segment ? data.segment[column] : -1;
     if (segment >= 0) parts.push(piece('segment ' + (segment + 1)));
-    parts.push(piece('kept ' + data.kept[column]), piece('merged ' + data.merged[column]),
-               piece('dropped ' + data.dropped[column]));
-    if (data.redundant[column] !== null) {
-      parts.push(piece('redundant ' + data.redundant[column] + ' %'));
-    }
+    data.series.forEach(function (series) {
+      var value = series.values[column];
+      if (value !== null) parts.push(piece(series.name + ' ' + value + (series.unit || '')));
+    });
     var picture = document.querySelector('#' + timeline.dataset.source + '-segment-' + segment + ' img');
     if (picture) {
       var copy = document.createElement('img');
@@ -49,7 +48,8 @@ document.querySelectorAll('.timeline[data-source]').forEach(function (timeline) 
   timeline.addEventListener('pointerdown', show);
   timeline.addEventListener('pointerleave', function () { timeline.classList.remove('live'); });
   timeline.addEventListener('dblclick', function () {
-    var card = document.getElementById(timeline.dataset.source + '-segment-' + data.segment[column]);
+    var segment = data.segment ? data.segment[column] : -1;
+    var card = document.getElementById(timeline.dataset.source + '-segment-' + segment);
     if (card) location.hash = card.id;
   });
 });

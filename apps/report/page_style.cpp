@@ -6,13 +6,13 @@ const std::string_view page_style = R"css(
 :root {
   --paper: #f7f6f2; --card: #ffffff; --ink: #1b2129; --faint: #626b78; --line: #e2dfd7;
   --kept: #d97f00; --merged: #1b8fb5; --dropped: #c4c8ce; --fault: #c93c3c; --good: #23794d;
-  --good-paper: #e5f3ea; --fault-paper: #fbe9e7; --axis: 3.4rem;
+  --unkept: #98a1ab; --good-paper: #e5f3ea; --fault-paper: #fbe9e7; --axis: 3.4rem;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #0f1318; --card: #171c23; --ink: #e7eaef; --faint: #98a3b1; --line: #29303a;
     --kept: #f5a524; --merged: #3aa9cf; --dropped: #434c58; --fault: #ef6b64; --good: #6fd09c;
-    --good-paper: #14291f; --fault-paper: #331b1b;
+    --unkept: #59636f; --good-paper: #14291f; --fault-paper: #331b1b;
   }
 }
 * { box-sizing: border-box; }
@@ -38,6 +38,7 @@ pre { margin: .8rem 0; padding: 1rem 1.2rem; background: var(--card); border: 1p
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
 
 .tiles { display: grid; grid-template-columns: repeat(3, 1fr); gap: .9rem; margin: 1.6rem 0 .9rem; }
+.tiles.four { grid-template-columns: repeat(4, 1fr); }
 .tile { padding: 1rem 1.2rem 1.1rem; }
 .tile b { display: block; font-size: 2rem; line-height: 1.15; font-weight: 650; letter-spacing: -.02em; }
 .tile .of { height: 5px; margin-top: .75rem; border-radius: 3px; background: var(--line); overflow: hidden; }
@@ -52,7 +53,7 @@ pre { margin: .8rem 0; padding: 1rem 1.2rem; background: var(--card); border: 1p
 
 .film { display: flex; gap: .6rem; margin-top: 1.1rem; }
 .film a { flex: 1 1 0; min-width: 0; text-decoration: none; font-size: .82rem; }
-.film img { display: block; width: 100%; border-radius: 8px; margin-bottom: .25rem; }
+.film img { display: block; width: 100%; height: auto; border-radius: 8px; margin-bottom: .25rem; }
 
 .split { display: flex; height: 3.2rem; margin: 1.1rem 0 .8rem; border-radius: 10px; overflow: hidden; gap: 2px; }
 .split i, .mini i { display: block; }
@@ -64,6 +65,7 @@ i.ink { background: var(--faint); }
 .key { display: grid; grid-template-columns: repeat(3, 1fr); gap: .9rem; }
 .key p { margin: 0; }
 .key b { font-size: 1.15rem; font-weight: 650; }
+.split + .key:has(p:nth-child(4)) { grid-template-columns: repeat(4, 1fr); }
 .swatch { display: inline-block; width: .72em; height: .72em; margin-right: .45em; border-radius: 2px; }
 
 .timeline { position: relative; padding: 1.1rem 1.2rem .7rem; }
@@ -84,6 +86,7 @@ svg .cut-strip { stroke: #fff; stroke-opacity: .75; stroke-width: 1; vector-effe
 svg .forced { stroke: var(--fault); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
 svg .threshold { stroke: var(--ink); stroke-width: 1.5; stroke-dasharray: 4 3; vector-effect: non-scaling-stroke; }
 svg .kept, svg .dynamic { fill: var(--kept); } svg .merged, svg .static { fill: var(--merged); }
+svg .fault { fill: var(--fault); }
 svg .dropped { fill: var(--dropped); }
 svg .redundant { fill: var(--merged); fill-opacity: .85; }
 .x { position: relative; height: 1.3rem; margin-left: var(--axis); font-size: .74rem; color: var(--faint); }
@@ -97,8 +100,31 @@ svg .redundant { fill: var(--merged); fill-opacity: .85; }
 .live .cursor { display: block; } .live .readout { display: flex; }
 .live .area { cursor: crosshair; }
 
+.maps { display: grid; grid-template-columns: 1fr 1fr; gap: 1.2rem 1.6rem; padding: 1.1rem 1.2rem 1rem;
+  align-items: start; }
+.map { margin: 0; width: 100%; }
+.map figcaption { margin: 0 0 .5rem; font-size: .87rem; }
+.map figcaption b { font-weight: 600; }
+.map svg { display: block; width: 100%; height: auto; background: var(--paper); border-radius: 8px; }
+.map svg .unkept { fill: var(--unkept); } i.unkept { background: var(--unkept); }
+.map svg .depth-0 { fill-opacity: .45; } .map svg .depth-1 { fill-opacity: .72; }
+.map svg .gone { fill: none; stroke: var(--fault); stroke-width: 1; stroke-opacity: .85; vector-effect: non-scaling-stroke; }
+.map svg .camera { fill: none; stroke: var(--ink); stroke-opacity: .7; stroke-width: 1.3; stroke-linejoin: round; vector-effect: non-scaling-stroke; }
+.map svg .camera-end { fill: var(--ink); }
+.map .scale { display: flex; align-items: center; gap: .6rem; margin-top: .5rem; font-size: .78rem; color: var(--faint); }
+.map .scale i { height: 5px; border: 1px solid var(--faint); border-top: 0; }
+.legend.wide { grid-column: 1 / -1; margin: 0; font-size: .87rem; gap: .1rem 1.1rem; }
+.swatch.gone-swatch { border: 1.5px solid var(--fault); } .swatch.camera-swatch { height: 2px; vertical-align: middle; background: var(--ink); }
+svg .by-attention { fill: #f59e0b; } svg .by-saliency { fill: #c97b2d; } svg .by-novelty { fill: #c25aa8; }
+svg .by-surface { fill: #129e76; } svg .by-visibility { fill: #4aa8e0; } svg .by-coverage { fill: #6d63d6; }
+svg .by-refresh { fill: #b5b82e; } svg .by-pinned { fill: #1b8fb5; } svg .by-everything { fill: var(--kept); }
+i.by-attention { background: #f59e0b; } i.by-saliency { background: #c97b2d; } i.by-novelty { background: #c25aa8; }
+i.by-surface { background: #129e76; } i.by-visibility { background: #4aa8e0; } i.by-coverage { background: #6d63d6; }
+i.by-refresh { background: #b5b82e; } i.by-pinned { background: #1b8fb5; } i.by-everything { background: var(--kept); }
+
 .segments { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 1rem; }
 .segment { overflow: hidden; scroll-margin-top: 1rem; }
+.segment > .note { display: none; }
 .segment img { display: block; width: 100%; height: auto; }
 .segment .body { padding: .7rem .95rem .85rem; }
 .segment h3 { display: flex; justify-content: space-between; align-items: baseline; margin: 0 0 .1rem;
@@ -146,7 +172,7 @@ footer { margin-top: 3.5rem; padding-top: 1.2rem; border-top: 1px solid var(--li
   body { padding: 1.3rem .9rem 3rem; font-size: 14px; }
   h1 { font-size: 1.5rem; }
   :root { --axis: 3.1rem; }
-  .tiles, .key { gap: .5rem; }
+  .tiles, .key { gap: .5rem; } .tiles.four, .split + .key:has(p:nth-child(4)) { grid-template-columns: 1fr 1fr; }
   .tile { padding: .7rem .75rem .8rem; } .tile b { font-size: 1.25rem; }
   .key b { font-size: 1rem; } .key { font-size: .86rem; }
   .timeline { padding: .9rem .7rem .5rem .2rem; }
@@ -155,7 +181,7 @@ footer { margin-top: 3.5rem; padding-top: 1.2rem; border-top: 1px solid var(--li
   .badge { flex-direction: column; gap: .1rem; }
   .segments { grid-template-columns: repeat(auto-fill, minmax(9.6rem, 1fr)); gap: .6rem; }
   .segment .body { padding: .5rem .6rem .65rem; }
-  .multiples { grid-template-columns: 1fr; }
+  .multiples, .maps { grid-template-columns: 1fr; }
   th, td { padding: .38rem .5rem; }
 }
 @media print { body { max-width: none; } .segment, .panel { break-inside: avoid; } }

@@ -12,6 +12,17 @@ inline constexpr Colour dropped{0x8A, 0x93, 0x9E};
 inline constexpr Colour dropped_strip{0x3B, 0x44, 0x50};  ///< behind the strips of the report
 inline constexpr Colour fault{0xD1, 0x43, 0x43};  ///< forced cuts, non-finite tokens, late packets
 
+/// Why a spatial token was kept. Apart in hue and in lightness; none is a shade of grey or of the
+/// red of what is gone.
+inline constexpr Colour by_attention{0xF5, 0x9E, 0x0B};
+inline constexpr Colour by_saliency{0xC9, 0x7B, 0x2D};
+inline constexpr Colour by_novelty{0xC2, 0x5A, 0xA8};
+inline constexpr Colour by_surface{0x12, 0x9E, 0x76};
+inline constexpr Colour by_visibility{0x4A, 0xA8, 0xE0};
+inline constexpr Colour by_coverage{0x6D, 0x63, 0xD6};
+inline constexpr Colour by_refresh{0xB5, 0xB8, 0x2E};
+inline constexpr Colour by_pinned{0x1B, 0x8F, 0xB5};
+
 /// The caption under a picture.
 inline constexpr Colour band{0x12, 0x17, 0x1E};
 inline constexpr Colour band_text{0xE8, 0xEC, 0xF1};

@@ -22,7 +22,7 @@ std::string report_html(const stream::Trace& trace, std::span<const Thumbnails> 
       sources += "<p class=\"lead\">No frame could be read.</p>\n";
       continue;
     }
-    const TimeAxis axis(source, max_plot_columns);
+    const TimeAxis axis(source.pts, max_plot_columns);
     const SourceView view{source, fmt::format("source-{}", s), axis, trace.tau};
     const Thumbnails& pictures = s < thumbnails.size() ? thumbnails[s] : no_thumbnails;
     if (s == 0) body += filmstrip(view, pictures);

@@ -1,9 +1,12 @@
 // What went in, what came out, whether the budget was kept, and the settings.
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <map>
+#include <utility>
+#include <vector>
 
 #include "apps/report/html.h"
+#include "apps/report/report_blocks.h"
 #include "apps/report/report_sections.h"
 #include "apps/report/trace_statistics.h"
 #include "apps/report/units.h"
@@ -13,22 +16,16 @@ namespace {
 
 using stream::Trace;
 
-std::string plural(std::int64_t count, std::string_view noun) {
-  return fmt::format("{} {}{}", count_text(count), noun, count == 1 ? "" : "s");
-}
-
 std::string facts(const Trace& trace) {
-  std::string out = "<div class=\"facts\">";
-  const auto add = [&](const std::string& fact) {
-    out += fmt::format("<span>{}</span>", escape(fact));
-  };
+  std::vector<std::string> facts;
+  const auto add = [&](std::string fact) { facts.push_back(std::move(fact)); };
   for (const stream::SourceTrace& source : trace.sources) {
     if (trace.sources.size() > 1) add("source " + source.source.id + ":");
     if (source.source.image_width > 0) {
       add(fmt::format("{} × {} pixels", source.source.image_width, source.source.image_height));
     }
     add(plural(source.frames(), "frame"));
-    const double seconds = duration_seconds(source);
+    const double seconds = duration_seconds(source.pts);
     if (seconds > 0) {
       add(duration_text(seconds));
       add(number_text(static_cast<double>(source.frames()) / seconds) + " frames/s");
@@ -39,18 +36,7 @@ std::string facts(const Trace& trace) {
   add(fmt::format("retain {:g}, τ {:g}", trace.retain, trace.tau));
   add(trace.causal ? "causal: budget spent as segments ended"
                    : "offline: budget spread over the whole recording");
-  return out + "</div>\n";
-}
-
-std::string tile(std::string_view css_class, std::string_view label, std::int64_t count,
-                 std::int64_t seen, std::string_view meaning) {
-  const double share =
-      seen > 0 ? 100.0 * static_cast<double>(count) / static_cast<double>(seen) : 0.0;
-  return fmt::format(
-      "<div class=\"card tile {}\"><span class=\"eyebrow\">{}</span><b>{}</b>"
-      "<span class=\"note\">{}</span><div class=\"of\"><i "
-      "style=\"width:{:.3f}%\"></i></div></div>\n",
-      css_class, label, count_text(count), meaning, std::clamp(share, 0.0, 100.0));
+  return fact_list(facts);
 }
 
 std::string tiles(const Trace& trace) {
@@ -93,51 +79,24 @@ std::string budget_badge(const Trace& trace) {
       escape(sum), count_text(check.counted), count_text(totals.available));
 }
 
-std::string key_entry(std::string_view css_class, std::int64_t count, std::int64_t all,
-                      const std::string& meaning) {
-  return fmt::format(
-      "<p><i class=\"swatch {}\"></i><b>{}</b> <span class=\"note\">{}</span><br/>{}</p>\n",
-      css_class, count_text(count),
-      percent_text(static_cast<double>(count), static_cast<double>(all)), meaning);
-}
-
 /// Every input token once: kept as it is, merged, or dropped.
 std::string fate_bar(const Trace& trace) {
   const FateCounts fates = count_fates(trace);
   const std::int64_t all = fates.total();
   if (all == 0) return {};
   const std::int64_t merged_rows = row_count(trace) - fates[Fate::kept];
-  std::string out = "<div class=\"split\" role=\"img\" aria-label=\"";
-  out += fmt::format("{} kept, {} merged, {} dropped\">", fates[Fate::kept], fates[Fate::merged],
-                     fates.dropped());
-  const auto part = [&](std::string_view css_class, std::int64_t count) {
-    if (count > 0)
-      out += fmt::format("<i class=\"{}\" style=\"flex:{} 1 2px\"></i>", css_class, count);
-  };
-  part("kept", fates[Fate::kept]);
-  part("merged", fates[Fate::merged]);
-  part("dropped", fates.dropped());
-  out += "</div>\n<div class=\"key\">\n";
-  out += key_entry("kept", fates[Fate::kept], all, "kept as they are");
-  out +=
-      key_entry("merged", fates[Fate::merged], all, "merged into " + plural(merged_rows, "token"));
-  out += key_entry("dropped", fates.dropped(), all, "dropped");
-  return out + "</div>\n";
+  return split_bar({{"kept", fates[Fate::kept], "kept as they are"},
+                    {"merged", fates[Fate::merged], "merged into " + plural(merged_rows, "token")},
+                    {"dropped", fates.dropped(), "dropped"}});
 }
 
 }  // namespace
 
 std::string settings_section(const Trace& trace) {
-  std::string out =
-      "<h2>Settings</h2>\n<p>Everything that decided what was kept.</p>\n"
-      "<dl class=\"card settings\">\n";
-  const auto add = [&](std::string_view name, std::string_view value) {
-    out += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escape(name), escape(value));
-  };
-  if (!trace.settings.contains("retain")) add("retain", fmt::format("{:g}", trace.retain));
-  if (!trace.settings.contains("tau")) add("tau", fmt::format("{:g}", trace.tau));
-  for (const auto& [name, value] : trace.settings) add(name, value.empty() ? "–" : value);
-  return out + "</dl>\n";
+  std::map<std::string, std::string> settings = trace.settings;
+  settings.try_emplace("retain", fmt::format("{:g}", trace.retain));
+  settings.try_emplace("tau", fmt::format("{:g}", trace.tau));
+  return settings_section(settings);
 }
 
 std::string headline_section(const Trace& trace) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "apps/report/html.h"
+#include "apps/report/report_blocks.h"
 #include "apps/report/report_sections.h"
 #include "apps/report/summary.h"
 #include "apps/report/trace_statistics.h"
@@ -30,12 +31,6 @@ constexpr std::array reasons{
     Reason{Fate::late, "Late", "its segment was dropped because the receiver was too slow",
            "fault"},
 };
-
-std::string meter(std::string_view css_class, double part, double whole) {
-  const double percent = whole > 0 ? std::clamp(100 * part / whole, 0.0, 100.0) : 0;
-  return fmt::format("<span class=\"meter\"><i class=\"{}\" style=\"width:{:.2f}%\"></i></span>",
-                     css_class, percent);
-}
 
 std::string reasons_table(const Trace& trace) {
   const FateCounts fates = count_fates(trace);
@@ -84,61 +79,16 @@ std::vector<std::string> incidents(const Trace& trace) {
   return lines;
 }
 
-std::string incident_list(const Trace& trace) {
-  constexpr std::size_t most = 200;
-  const std::vector<std::string> lines = incidents(trace);
-  if (lines.empty()) {
-    return "<p class=\"note\">Nothing was skipped, cut short or left unspent.</p>\n";
-  }
-  std::string out = "<ul class=\"notes\">\n";
-  for (std::size_t i = 0; i < std::min(lines.size(), most); ++i) {
-    out += fmt::format("<li>{}</li>\n", escape(lines[i]));
-  }
-  if (lines.size() > most) out += fmt::format("<li>… and {} more</li>\n", lines.size() - most);
-  return out + "</ul>\n";
-}
-
-std::string spaced(std::string name) {
-  std::replace(name.begin(), name.end(), '_', ' ');
-  return name;
-}
-
 }  // namespace
 
 std::string losses_section(const Trace& trace) {
   return "<h2>What was dropped, and why</h2>\n<p>Input tokens that are in no output row.</p>\n" +
-         reasons_table(trace) + incident_list(trace);
+         reasons_table(trace) +
+         note_list(incidents(trace), "Nothing was skipped, cut short or left unspent.");
 }
 
 std::string timings_section(const Trace& trace) {
-  if (trace.stage_ms.empty()) return {};
-  std::vector<std::pair<std::string, double>> stages(trace.stage_ms.begin(), trace.stage_ms.end());
-  std::stable_sort(stages.begin(), stages.end(),
-                   [](const auto& a, const auto& b) { return a.second > b.second; });
-  const double longest = stages.front().second;
-  double total = 0;
-  for (const auto& [name, ms] : stages) total += ms;
-
-  const auto frames = static_cast<double>(trace.totals.frames);
-  const auto cells = [&](double ms) {
-    const bool known = frames > 0 && ms > 0;
-    return fmt::format("<td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>",
-                       duration_text(ms / 1000), known ? duration_text(ms / 1000 / frames) : "–",
-                       known ? number_text(1000 * frames / ms) : "–");
-  };
-  std::string out =
-      "<h2>Where the time went</h2>\n<p>Wall time per stage, summed over the run. Stages may run "
-      "side by side.</p>\n<div class=\"card scroll\"><table><thead><tr><th>Stage</th>"
-      "<th class=\"n\">Time</th><th class=\"n\">Per frame</th><th class=\"n\">Frames/s</th>"
-      "<th></th></tr></thead><tbody>\n";
-  for (const auto& [name, ms] : stages) {
-    out += fmt::format("<tr><td>{}</td>{}<td class=\"wide\">{}</td></tr>\n", escape(spaced(name)),
-                       cells(ms), meter("ink", ms, longest));
-  }
-  if (stages.size() > 1) {
-    out += fmt::format("<tr><td><b>All stages</b></td>{}<td></td></tr>\n", cells(total));
-  }
-  return out + "</tbody></table></div>\n";
+  return timings_section(trace.stage_ms, trace.totals.frames);
 }
 
 std::string footer_section() {

@@ -31,7 +31,7 @@ SegmentNumbers numbers_of(const SourceView& view, const TraceSegment& segment) {
   const auto next = static_cast<std::size_t>(segment.last) + 1;
   numbers.end_s = next < view.trace.pts.size()
                       ? view.trace.pts[next]
-                      : view.trace.pts.front() + duration_seconds(view.trace);
+                      : view.trace.pts.front() + duration_seconds(view.trace.pts);
   return numbers;
 }
 

@@ -8,6 +8,7 @@
 
 #include "apps/report/heat_strip.h"
 #include "apps/report/html.h"
+#include "apps/report/readout.h"
 #include "apps/report/report_sections.h"
 #include "apps/report/svg_plot.h"
 #include "apps/report/trace_statistics.h"
@@ -182,36 +183,16 @@ std::string fates_panel(const SourceView& view) {
 
 /// Numbers for the script: one entry per column.
 std::string readout_data(const SourceView& view, const ColumnMeans& means) {
-  std::string time, segment;
-  const auto& columns = view.axis.columns();
-  for (std::size_t c = 0; c < columns.size(); ++c) {
-    const char* const comma = c == 0 ? "" : ",";
-    const std::int64_t frame = columns[c].first;
-    time += fmt::format("{}\"frame {} · {}\"", comma, count_text(frame),
-                        time_text(view.trace.pts[static_cast<std::size_t>(frame)], 0.01));
-    segment += fmt::format("{}{}", comma, segment_at(view.trace, frame));
-  }
-  const auto numbers = [](const std::vector<double>& values, double scale) {
-    std::string list;
-    for (const double value : values) {
-      if (!list.empty()) list += ',';
-      list += std::isnan(value) ? "null" : fmt::format("{:g}", std::round(value * scale * 10) / 10);
-    }
-    return list;
-  };
-  return fmt::format(
-      "<script type=\"application/json\" id=\"{}\">{{\"time\":[{}],\"segment\":[{}],\"kept\":[{}],"
-      "\"merged\":[{}],\"dropped\":[{}],\"redundant\":[{}]}}</script>\n",
-      view.id, time, segment, numbers(means.kept, 1), numbers(means.merged, 1),
-      numbers(means.dropped, 1), numbers(means.redundant, 100));
-}
-
-std::string gathered_note(const SourceView& view) {
-  const auto frames = static_cast<std::size_t>(view.trace.frames());
-  const std::size_t columns = view.axis.columns().size();
-  if (frames <= columns) return {};
-  return fmt::format(" Each column shows the mean of about {} frames.",
-                     number_text(static_cast<double>(frames) / static_cast<double>(columns)));
+  std::string segments;
+  for (const FrameRange& column : view.axis.columns())
+    segments +=
+        fmt::format("{}{}", segments.empty() ? "" : ",", segment_at(view.trace, column.first));
+  return readout_json(view.id, view.axis, view.trace.pts,
+                      {{"kept", "", means.kept},
+                       {"merged", "", means.merged},
+                       {"dropped", "", means.dropped},
+                       {"redundant", " %", scaled_values(means.redundant, 100)}},
+                      "\"segment\":[" + segments + "],");
 }
 
 /// Ticks at powers of ten for an axis of log10(1 + count).
@@ -285,7 +266,7 @@ std::string timeline_section(const SourceView& view) {
       "<h2>Over time</h2>\n<p>All plots share one time axis; thin lines are segment "
       "borders, red ones were forced by the latency bound. Point at a moment to read "
       "its numbers, double-click to jump to its segment.";
-  out += gathered_note(view);
+  out += gathered_note(view.axis, view.trace.pts.size());
   out += fmt::format("</p>\n<div class=\"card timeline\" data-source=\"{}\">\n", view.id);
   Panel per_frame =
       per_frame_panel(view, means, "Tokens kept per frame", "", 120, highest_step(means));

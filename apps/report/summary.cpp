@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/report/html.h"
+#include "apps/report/time_axis.h"
 #include "apps/report/trace_statistics.h"
 
 namespace sluice::report {
@@ -78,7 +79,7 @@ Json source_json(const SourceTrace& trace) {
   json["frames"] = trace.frames();
   json["begin_s"] = trace.pts.empty() ? Json(nullptr) : number(trace.pts.front());
   json["end_s"] =
-      trace.pts.empty() ? Json(nullptr) : number(trace.pts.front() + duration_seconds(trace));
+      trace.pts.empty() ? Json(nullptr) : number(trace.pts.front() + duration_seconds(trace.pts));
   json["redundant_share"] = trace.redundant.empty()
                                 ? Json(nullptr)
                                 : number(redundant / static_cast<double>(trace.redundant.size()));

@@ -4,20 +4,24 @@
 #include <array>
 #include <cmath>
 
-#include "apps/report/trace_statistics.h"
 #include "apps/report/units.h"
 
 namespace sluice::report {
 
-TimeAxis::TimeAxis(const stream::SourceTrace& trace, std::size_t max_columns) : trace_(&trace) {
-  const auto& pts = trace.pts;
-  const std::int64_t frames = trace.frames();
+double duration_seconds(std::span<const double> pts) noexcept {
+  if (pts.size() < 2) return 0.0;
+  const double span = pts.back() - pts.front();
+  return span + span / static_cast<double>(pts.size() - 1);
+}
+
+TimeAxis::TimeAxis(std::span<const double> pts, std::size_t max_columns) : pts_(pts) {
+  const auto frames = static_cast<std::int64_t>(pts.size());
   const auto finite = [](double seconds) { return std::isfinite(seconds); };
   const auto does_not_grow = [](double a, double b) { return !(a < b); };
   in_seconds_ = frames > 1 && std::all_of(pts.begin(), pts.end(), finite) &&
                 std::adjacent_find(pts.begin(), pts.end(), does_not_grow) == pts.end();
   begin_ = in_seconds_ ? pts.front() : 0;
-  end_ = in_seconds_ ? begin_ + duration_seconds(trace)
+  end_ = in_seconds_ ? begin_ + duration_seconds(pts)
                      : static_cast<double>(std::max<std::int64_t>(frames, 1));
 
   // A frame belongs to the column that holds its middle; a column without one shows the frame that
@@ -42,7 +46,8 @@ TimeAxis::TimeAxis(const stream::SourceTrace& trace, std::size_t max_columns) : 
 
 double TimeAxis::begin_of(std::int64_t frame) const noexcept {
   if (!in_seconds_) return static_cast<double>(frame);
-  return frame < trace_->frames() ? trace_->pts[static_cast<std::size_t>(frame)] : end_;
+  const auto index = static_cast<std::size_t>(frame);
+  return index < pts_.size() ? pts_[index] : end_;
 }
 
 double TimeAxis::place(std::int64_t frame) const noexcept {

@@ -3,10 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
-
-#include "stream/trace.h"
 
 namespace sluice::report {
 
@@ -16,11 +15,16 @@ struct FrameRange {
   [[nodiscard]] std::int64_t size() const noexcept { return last - first; }
 };
 
+/// Seconds from the first frame to the end of the last one, which is taken to be as long as the
+/// frames are on average. 0 for a single frame.
+[[nodiscard]] double duration_seconds(std::span<const double> pts) noexcept;
+
 class TimeAxis {
  public:
-  /// At most `max_columns` columns of equal width. Where time stamps don't grow, the axis counts
-  /// frames instead of seconds.
-  TimeAxis(const stream::SourceTrace& trace, std::size_t max_columns);
+  /// Frames with the time stamps `pts`, which must outlive the axis, in at most `max_columns`
+  /// columns of equal width. Where time stamps don't grow, the axis counts frames instead of
+  /// seconds.
+  TimeAxis(std::span<const double> pts, std::size_t max_columns);
 
   [[nodiscard]] const std::vector<FrameRange>& columns() const noexcept { return columns_; }
   /// Where `frame` begins, as a share of the axis; frame F is its end.
@@ -35,7 +39,7 @@ class TimeAxis {
  private:
   [[nodiscard]] double begin_of(std::int64_t frame) const noexcept;
 
-  const stream::SourceTrace* trace_;
+  std::span<const double> pts_;
   bool in_seconds_ = true;
   double begin_ = 0, end_ = 1;
   std::vector<FrameRange> columns_;

@@ -137,6 +137,7 @@ Fate fate_of(const SourceTrace& trace, std::int64_t frame, std::int32_t position
     case stream::DropReason::no_centre: return Fate::no_centre;
     case stream::DropReason::non_finite: return Fate::non_finite;
     case stream::DropReason::late: return Fate::late;
+    default: break;  // a row: require_consistent() lets no other reason pass
   }
   const auto row = static_cast<std::size_t>(assigned);
   if (is_static(trace, row)) return Fate::merged;
@@ -236,12 +237,6 @@ Histogram similarity_histogram(const SourceTrace& trace, double threshold, std::
     if (value > threshold) ++histogram.above_threshold;
   }
   return histogram;
-}
-
-double duration_seconds(const SourceTrace& trace) noexcept {
-  if (trace.pts.size() < 2) return 0.0;
-  const double span = trace.pts.back() - trace.pts.front();
-  return span + span / static_cast<double>(trace.pts.size() - 1);
 }
 
 BudgetCheck check_budget(const stream::Trace& trace) {

@@ -86,10 +86,6 @@ struct Histogram {
 [[nodiscard]] Histogram similarity_histogram(const stream::SourceTrace& trace, double threshold,
                                              std::size_t about_bins);
 
-/// Seconds from the first frame to the end of the last one, which is taken to be as long as the
-/// frames are on average. 0 for a single frame.
-[[nodiscard]] double duration_seconds(const stream::SourceTrace& trace) noexcept;
-
 /// The promise of the exact budget, recomputed from the trace.
 struct BudgetCheck {
   std::int64_t allowed = 0;  ///< rnd(retain · seen), or the given number of tokens, up to all

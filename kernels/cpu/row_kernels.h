@@ -25,6 +25,10 @@ struct RowKernels {
   void (*add_scaled)(float* target, const void* row, DType dtype, float factor, std::int64_t n);
   /// target *= factor.
   void (*scale)(float* target, float factor, std::int64_t n);
+  /// mean = (Σ rows[index[i]]) / count element by element, added in the order of `index`, count ≥
+  /// 1; rows lie row_stride elements apart. False if an element of the mean is NaN or infinite.
+  bool (*mean_rows)(float* mean, const void* rows, std::int64_t row_stride,
+                    const std::int32_t* index, std::int64_t count, DType dtype, std::int64_t n);
   /// row = target, rounded to nearest even.
   void (*store)(void* row, const float* target, DType dtype, std::int64_t n);
 

@@ -214,6 +214,78 @@ void scale(float* target, float factor, std::int64_t n) {
   for (; i < n; ++i) target[i] *= factor;
 }
 
+/// Bit for bit what to_bfloat16() gives.
+SLUICE_INLINE void narrow(Bfloat16* target, Float16 values) {
+  const Int16 bits = reinterpret_cast<Int16>(values);
+  const Int16 rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  const Int16 is_nan = reinterpret_cast<Int16>((bits & 0x7fffffffu) > 0x7f800000u);
+  const Int16 narrowed = (rounded & ~is_nan) | (((bits >> 16) | 0x40u) & is_nan);
+  const Short16 halves = __builtin_convertvector(narrowed, Short16);
+  std::memcpy(target, &halves, sizeof halves);
+}
+
+/// Bit for bit what to_half() gives.
+SLUICE_INLINE void narrow(Half* target, Float16 values) {
+#if defined(__AVX512F__)
+  const __m256i halves =
+      _mm512_cvtps_ph(reinterpret_cast<__m512>(values), _MM_FROUND_TO_NEAREST_INT);
+  std::memcpy(target, &halves, sizeof halves);
+#else
+  for (std::int64_t lane = 0; lane < lanes; ++lane) target[lane] = to_half(values[lane]);
+#endif
+}
+
+SLUICE_INLINE void narrow_one(Half& target, float value) {
+  target = to_half(value);
+}
+SLUICE_INLINE void narrow_one(Bfloat16& target, float value) {
+  target = to_bfloat16(value);
+}
+
+template <typename T>
+void store_as(T* row, const float* target, std::int64_t n) {
+  std::int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) narrow(row + i, read<Float16>(target + i));
+  for (; i < n; ++i) narrow_one(row[i], target[i]);
+}
+
+/// Vectors whose sums stay in registers while one row after the other is added.
+constexpr std::int64_t mean_block = SLUICE_VECTOR_BYTES / 8;
+
+template <typename T>
+bool mean_rows_of(float* mean, const T* rows, std::int64_t row_stride, const std::int32_t* index,
+                  std::int64_t count, std::int64_t n) {
+  const auto row = [&](std::int64_t i) { return rows + index[i] * row_stride; };
+  Float16 zero{};  // stays so as long as all is finite
+  const auto divide = [&](Float16 sum) {
+    const Float16 quotient = sum / static_cast<float>(count);
+    zero += quotient * 0.0f;
+    return quotient;
+  };
+  std::int64_t d = 0;
+  for (; d + mean_block * lanes <= n; d += mean_block * lanes) {
+    Float16 sums[std::size_t{mean_block}];
+    const T* next = row(0) + d;
+    for (std::int64_t k = 0; k < mean_block; ++k) sums[k] = widen(T{}, next + k * lanes);
+    for (std::int64_t i = 1; i < count; ++i) {
+      next = row(i) + d;
+      for (std::int64_t k = 0; k < mean_block; ++k) sums[k] += widen(T{}, next + k * lanes);
+    }
+    for (std::int64_t k = 0; k < mean_block; ++k) {
+      const Float16 quotient = divide(sums[k]);
+      std::memcpy(mean + d + k * lanes, &quotient, sizeof quotient);
+    }
+  }
+  for (; d < n; d += lanes) {
+    Float16 sum = tail(row(0), d, n);
+    for (std::int64_t i = 1; i < count; ++i) sum += tail(row(i), d, n);
+    const Float16 quotient = divide(sum);
+    const std::int64_t rest = n - d < lanes ? n - d : lanes;
+    std::memcpy(mean + d, &quotient, static_cast<std::size_t>(rest) * sizeof(float));
+  }
+  return total(zero) == 0;
+}
+
 /// Sums of a tile of 4×4 rows at a time: sixteen accumulators and eight rows fill the registers of
 /// AVX-512, and every loaded vector is used four times.
 using Wide = float __attribute__((vector_size(SLUICE_VECTOR_BYTES)));
@@ -310,11 +382,18 @@ void add_scaled(float* target, const void* row, DType dtype, float factor, std::
   });
 }
 
+bool mean_rows(float* mean, const void* rows, std::int64_t row_stride, const std::int32_t* index,
+               std::int64_t count, DType dtype, std::int64_t n) {
+  return with_type(dtype, [&](auto* type) {
+    return mean_rows_of(mean, static_cast<decltype(type)>(rows), row_stride, index, count, n);
+  });
+}
+
 void store(void* row, const float* target, DType dtype, std::int64_t n) {
   if (dtype == DType::f16)
-    for (std::int64_t i = 0; i < n; ++i) static_cast<Half*>(row)[i] = to_half(target[i]);
+    store_as(static_cast<Half*>(row), target, n);
   else if (dtype == DType::bf16)
-    for (std::int64_t i = 0; i < n; ++i) static_cast<Bfloat16*>(row)[i] = to_bfloat16(target[i]);
+    store_as(static_cast<Bfloat16*>(row), target, n);
   else
     std::memcpy(row, target, static_cast<std::size_t>(n) * sizeof(float));
 }
@@ -322,7 +401,8 @@ void store(void* row, const float* target, DType dtype, std::int64_t n) {
 }  // namespace
 
 const RowKernels SLUICE_ROW_KERNELS = {
-    &dot_and_square, &dot_f64, &squared_distance_f64, &load, &add_scaled, &scale, &store, &add_gram,
+    &dot_and_square, &dot_f64,  &squared_distance_f64, &load, &add_scaled, &scale, &mean_rows,
+    &store,          &add_gram,
 };
 
 }  // namespace sluice::kernels::cpu

@@ -309,7 +309,7 @@ TEST_F(OverlayVideo, HasAFramePerPictureAtItsTime) {
 
   stream::VideoReader reader(path.string());
   EXPECT_EQ(reader.info().native_width % 2, 0);
-  EXPECT_GE(reader.info().native_width, options.min_width);
+  EXPECT_GE(reader.info().native_width, options.video.min_width);
   stream::VideoFrame frame;
   for (std::size_t i = 0; i < 12; ++i) {
     ASSERT_TRUE(reader.next(frame)) << i;

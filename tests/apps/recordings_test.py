@@ -51,7 +51,24 @@ def test_a_damaged_recording_is_read_as_far_as_it_goes(tmp_path):
     assert ffprobe_times(tmp_path / "overlay.mp4")
 
 
-def test_a_folder_of_images_and_depth_must_be_told_which(tmp_path):
+def test_a_folder_of_images_and_depth_is_a_3d_recording(tmp_path):
     folder = recording("kitchen_rgbd")
-    message = sluice("replay", folder, "-o", tmp_path, code=2).stderr
-    assert "several series" in message
+    printed = sluice("replay", folder, "-o", tmp_path, "--no-overlay").stdout
+    assert "20 frames, 11520 patches" in printed and "poses: 20 given, 0 estimated" in printed
+    tokens = Blob(tmp_path / "tokens.safetensors")
+    kept = len(tokens["weight"])
+    assert tokens["xyz"].shape == (kept, 3) and f"{kept} kept" in printed
+
+
+def test_kitchen_becomes_voxel_tokens(tmp_path):
+    """20 frames of a kitchen with depth and poses, end to end, pictures included."""
+    summary, tokens, _ = replay("kitchen_rgbd", tmp_path, "--preset", "table-top")
+    counts = summary["counts"]
+    assert counts["frames"] == summary["poses"]["given"] == 20
+    assert counts["patches"] == 20 * 24 * 24 and counts["placed"] > 0.95 * counts["patches"]
+    assert counts["kept"] == len(tokens["xyz"]) == round(0.37 * counts["voxels"])
+    assert summary["budget"]["exact"] and summary["budget"]["exact_frames"] == 20
+    assert 0.3 < summary["near_duplicate_share"] < 0.9
+    assert np.ptp(tokens["xyz"], axis=0).max() < 4, "the camera sees a corner of the room"
+    assert len(ffprobe_times(tmp_path / "overlay.mp4")) == 20
+    assert "From above" in (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -121,7 +121,7 @@ TEST(TimeAxis, ColumnsHoldEveryFrameInOrder) {
       now += round % 3 == 0 ? 0.04 : 0.001 + static_cast<double>(random() % 1000) / 500;
     }
     const std::size_t most = 1 + random() % 200;
-    const TimeAxis axis(trace, most);
+    const TimeAxis axis(trace.pts, most);
     EXPECT_EQ(axis.columns().size(), std::min(most, frames));
     std::vector<int> shown(frames, 0);
     std::int64_t previous = 0;

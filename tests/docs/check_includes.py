@@ -5,7 +5,7 @@
 
 - Inclusion goes one way between the folders.
 - The core uses the standard library, POSIX and compiler intrinsics only: it builds where nothing
-  but a compiler is installed.
+  but a compiler and Thrust is installed. Thrust, TBB and CUDA stay in the files named below.
 - The library never prints: no <iostream> outside apps, tests and bench.
 """
 
@@ -31,8 +31,15 @@ MAY_INCLUDE = {
     "bench": LIBRARY | {"bench"},
     "tests": LIBRARY | {"apps", "bench", "tests"},
 }
-POSIX = {"fcntl.h", "sched.h", "signal.h", "unistd.h", "sys/mman.h", "sys/stat.h"}
+POSIX = {"fcntl.h", "glob.h", "sched.h", "signal.h", "unistd.h", "sys/mman.h", "sys/stat.h"}
 INTRINSICS = {"immintrin.h"}
+# What else a file of the core may include, by the beginning of the header's name.
+PARALLEL = {
+    "kernels/voxel_grouping.inl": ("thrust/",),
+    "kernels/voxel_pool.cpp": ("thrust/", "tbb/"),
+    "kernels/cuda/voxel_pool.cu": ("thrust/",),
+    "kernels/cuda/device_memory.cpp": ("cuda_runtime_api.h",),
+}
 STREAMS = {"iostream"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
@@ -65,6 +72,8 @@ def problem_of(path, quote, header):
         if target not in MAY_INCLUDE[folder]:
             allowed = ", ".join(sorted(MAY_INCLUDE[folder]))
             return f"{folder} may include only {allowed}"
+        return None
+    if header.startswith(PARALLEL.get(path.as_posix(), ())):
         return None
     if folder in CORE and not is_standard(header) and header not in POSIX | INTRINSICS:
         return f"{folder} may use the standard library only"

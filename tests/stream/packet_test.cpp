@@ -107,7 +107,7 @@ TEST(Packet, MetadataIsReadableText) {
   const auto blob = encode(sample_packet());
   const Metadata metadata = SafetensorsView::parse(blob, "blob").metadata();
   EXPECT_EQ(metadata.at("sluice.message"), "packet");
-  EXPECT_EQ(metadata.at("sluice.schema"), "1.0");
+  EXPECT_EQ(metadata.at("sluice.schema"), "1.1");
   EXPECT_EQ(metadata.at("sources"), "wrist.cam-0,map");
   EXPECT_EQ(metadata.at("retain"), "0.1");
   EXPECT_EQ(metadata.at("wrist.cam-0/grid"), "2,3");

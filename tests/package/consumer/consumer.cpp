@@ -1,8 +1,10 @@
-// A project that uses Sluice as installed: reduces a stream of frames and, where the library has
-// sockets, sends a segment to itself.
+// A project that uses Sluice as installed: reduces a stream of frames, groups points by voxel and,
+// where the library has sockets, sends a segment to itself.
+#include <sluice/kernels/voxel_pool.h>
 #include <sluice/temporal/video_reducer.h>
 
 #include <cstdio>
+#include <vector>
 
 #ifdef HAS_IO
 #include <sluice/stream/io/packet_receiver.h>
@@ -26,6 +28,12 @@ int main() {
   reducer.finish();
   sluice::temporal::ReducedSegment segment;
   if (!reducer.next(segment) || segment.tokens.size() != 16) return 1;
+
+  // So many that they are sorted in parallel, where the library was built for that.
+  const std::vector<float> points(3 * 100'000, 1.0f);
+  sluice::kernels::VoxelGroups groups;
+  sluice::kernels::group_by_voxel(resources, points, 0.2f, groups);
+  if (groups.size() != 1) return 1;
 
 #ifdef HAS_IO
   sluice::stream::PacketSender sender("tcp://127.0.0.1:*");
