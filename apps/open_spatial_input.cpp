@@ -31,6 +31,7 @@ class FixedPoses final : public stream::SpatialSource {
     if (!source_->next(frame)) return false;
     frame.pose = stream::identity_pose();
     frame.pose_estimated = false;
+    frame.pose_assumed = true;
     return true;
   }
   [[nodiscard]] stream::InputStatistics statistics() const override {
@@ -57,6 +58,7 @@ class EstimatedPoses final : public stream::SpatialSource {
     if (!source_->next(frame)) return false;
     frame.pose = *latest_;
     frame.pose_estimated = frame.pose.has_value();
+    frame.pose_assumed = false;
     return true;
   }
   [[nodiscard]] stream::InputStatistics statistics() const override {

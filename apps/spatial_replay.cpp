@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <exception>
+#include <system_error>
 
 #include "apps/commands/exit_code.h"
 #include "apps/interrupt.h"
@@ -16,6 +18,7 @@
 #include "apps/spatial_pictures.h"
 #include "apps/spatial_run.h"
 #include "apps/token_ply.h"
+#include "kernels/error.h"
 
 namespace sluice::apps {
 namespace {
@@ -46,11 +49,44 @@ void print_summary(const stream::SpatialTrace& trace, const fs::path& output) {
       report::percent_text(static_cast<double>(counts.near_duplicates()),
                            static_cast<double>(counts.placed)),
       report::percent_text(counts.mean_turnover, 1), counts.poses_given, counts.poses_estimated,
-      counts.poses_missing > 0 ? fmt::format(", {} missing", counts.poses_missing) : "",
+      (counts.poses_assumed > 0 ? fmt::format(", {} assumed", counts.poses_assumed) : "") +
+          (counts.poses_missing > 0 ? fmt::format(", {} missing", counts.poses_missing) : ""),
       output.string());
   if (trace.skipped_input > 0)
     fmt::print(stderr, "sluice: {} damaged or incomplete frames were skipped\n",
                trace.skipped_input);
+}
+
+/// What was odd, for whoever sits at the terminal; all of it is in summary.json.
+void print_notes(const std::vector<std::string>& notes) {
+  constexpr std::size_t most = 8;
+  for (std::size_t i = 0; i < std::min(most, notes.size()); ++i)
+    fmt::print(stderr, "sluice: note: {}\n", notes[i]);
+  if (notes.size() > most)
+    fmt::print(stderr, "sluice: note: {} more in summary.json\n", notes.size() - most);
+}
+
+/// Throws if not a single token could be made, with the reason that is behind most of it.
+void require_tokens(const stream::SpatialTrace& trace, const std::string& input) {
+  const report::SpatialCounts counts = report::count(trace);
+  if (counts.placed > 0) return;
+  throw input_error(input,
+                    counts.poses_missing == counts.frames
+                        ? std::string("none of its frames has a pose")
+                        : concat("none of its ", counts.patches, " patches or points has a place"),
+                    "poses, and depths between 5 cm and 20 m in the unit of --depth-scale");
+}
+
+/// Clouds that are read as a folder or by a pattern must not be joined by the tokens.ply that is
+/// written: the next run would read it.
+void refuse_folder_of_clouds(const OpenSpatialInput& input, const std::string& name,
+                             const fs::path& output) {
+  if (input.kind != SpatialKind::clouds) return;
+  const fs::path folder = fs::is_directory(name) ? fs::path(name) : fs::path(name).parent_path();
+  std::error_code error;
+  if (fs::equivalent(folder.empty() ? fs::path(".") : folder, output, error))
+    throw input_error("--output", concat(output.string(), " is the folder of the clouds"),
+                      "another one: tokens.ply would be read as a cloud next time");
 }
 
 /// Removes what an earlier run left and this one did not write: it would mislead.
@@ -67,6 +103,7 @@ int replay_spatial(const SpatialReplayOptions& options, int threads) {
   settings.notes = input.notes;
   for (const char* name : {"tokens.safetensors", "tokens.ply", "overlay.mp4"})
     refuse_to_overwrite(options.input.input, options.output / name);
+  refuse_folder_of_clouds(input, options.input.input, options.output);
   make_output_folder(options.output);  // not before all else is known to make sense
 
   const bool has_pictures = static_cast<bool>(input.picture);
@@ -98,8 +135,12 @@ int replay_spatial(const SpatialReplayOptions& options, int threads) {
   remove_stale(options.output / "report.html", !options.no_report);
 
   print_summary(run.trace, options.output);
+  print_notes(run.trace.notes);
   if (run.error) std::rethrow_exception(run.error);
-  if (!stop_requested()) return exit_ok;
+  if (!stop_requested()) {
+    require_tokens(run.trace, options.input.input);
+    return exit_ok;
+  }
   fmt::print(stderr, "sluice: stopped early; what was written is valid but not all there is\n");
   return exit_interrupted;
 }

@@ -25,6 +25,7 @@ SpatialTraceFrame trace_frame(const SpatialFrame& frame, const SpatialUpdate& up
   trace.pts = frame.pts;
   trace.pose = frame.pose;
   trace.pose_estimated = frame.pose_estimated;
+  trace.pose_assumed = frame.pose_assumed;
   trace.patches = update.patches;
   trace.placed = update.placed;
   trace.voxels = update.voxels;
@@ -63,6 +64,7 @@ void put_totals(SpatialRun& run) {
         std::pair{"placed", counts.placed}, std::pair{"voxels", counts.voxels},
         std::pair{"kept", counts.kept}, std::pair{"poses_given", counts.poses_given},
         std::pair{"poses_estimated", counts.poses_estimated},
+        std::pair{"poses_assumed", counts.poses_assumed},
         std::pair{"poses_missing", counts.poses_missing},
         std::pair{"near_duplicates", counts.near_duplicates()},
         std::pair{"non_finite", run.trace.non_finite}})

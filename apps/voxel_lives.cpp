@@ -13,8 +13,9 @@ using stream::DropReason;
 using stream::SpatialTraceVoxel;
 
 void VoxelLives::add(const SpatialUpdate& update, const spatial3d::SpatialReducer& reducer) {
-  // A frame clears what it sees through before it adds patches, and forgets voxels after that.
+  // No patch of a frame is in a voxel that the frame removes.
   end_lives(update.changes.seen_through, DropReason::seen_through);
+  end_lives(update.changes.evicted, DropReason::evicted);
   constexpr float nowhere = std::numeric_limits<float>::quiet_NaN();
   const auto places = reducer.places();
   const auto& voxels = update.changes.voxel_of_patch;
@@ -24,7 +25,6 @@ void VoxelLives::add(const SpatialUpdate& update, const spatial3d::SpatialReduce
       std::copy_n(places.begin() + 3 * static_cast<std::ptrdiff_t>(patch), 3, place.begin());
     add_patch(update, voxels[patch], place);
   }
-  end_lives(update.changes.evicted, DropReason::evicted);
   trace_.first_patch.push_back(static_cast<std::int64_t>(trace_.patch_voxel.size()));
 }
 

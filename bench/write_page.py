@@ -30,7 +30,7 @@ def processor():
 
 def commit():
     name = command_output("git", "rev-parse", "--short=12", "HEAD") or "unknown"
-    changed = command_output("git", "status", "--porcelain", "--", "kernels", "temporal", "bench", ":!bench/results")
+    changed = command_output("git", "status", "--porcelain", "--", "kernels", "temporal", "spatial3d", "bench", ":!bench/results")
     return name + (" with uncommitted changes" if changed else "")
 
 

@@ -7,11 +7,16 @@ install(TARGETS ${sluice_libraries} EXPORT SluiceTargets
 if(TARGET sluice)
   install(TARGETS sluice RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
-foreach(folder kernels stream temporal)
+foreach(folder kernels stream temporal spatial3d policy)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice
     FILES_MATCHING PATTERN "*.h" PATTERN "io" EXCLUDE PATTERN "cpu" EXCLUDE
-    PATTERN "module" EXCLUDE)  # internal
+    PATTERN "module" EXCLUDE PATTERN "selectors" EXCLUDE PATTERN "budget_controllers" EXCLUDE  # internal
+    PATTERN "cuda" EXCLUDE)
 endforeach()
+if(SLUICE_WITH_CUDA)
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/kernels/cuda
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/kernels FILES_MATCHING PATTERN "*.h")
+endif()
 if(SLUICE_APPS)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/stream/io
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sluice/stream FILES_MATCHING PATTERN "*.h"

@@ -1,5 +1,5 @@
 // Greedy max-min diversity: the rows that are farthest from each other (VLA-Pruner, arXiv
-// 2511.16449, its minimum-redundancy filter; algorithms §2.2).
+// 2511.16449, its minimum-redundancy filter).
 #pragma once
 
 #include <cstdint>

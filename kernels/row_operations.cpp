@@ -160,4 +160,19 @@ void distinctness(Resources& resources, const TensorView& frame,
   });
 }
 
+void mark_finite(Resources& resources, const TensorView& features, std::span<std::uint8_t> finite) {
+  const auto& kernels = resources.rows();
+  const DType dtype = features.dtype();
+  const std::int64_t width = features.size(1);
+  resources.pool().parallel_for(features.size(0), [&](std::int64_t p, int) {
+    const std::byte* row = features.row(p);
+    float unused = 0;
+    float square = 0;
+    kernels.dot_and_square(row, row, dtype, width, &unused, &square);
+    // In f32 the square of large elements overflows; in f64 that of no f32 does.
+    finite[static_cast<std::size_t>(p)] =
+        std::isfinite(square) || std::isfinite(kernels.dot_f64(row, row, dtype, width));
+  });
+}
+
 }  // namespace sluice::kernels

@@ -1,5 +1,5 @@
 // Groups points by voxel and averages their features (LLaVA-3D's voxel pooling, AdaToken-3D
-// arXiv 2505.12782, algorithms §3.1). Sorting and scanning are Thrust's: TBB on the CPU, CUDA under
+// arXiv 2505.12782). Sorting and scanning are Thrust's: TBB on the CPU, CUDA under
 // nvcc; the sums run in our own order.
 #pragma once
 

@@ -1,4 +1,4 @@
-// How a few past attention vectors become one (VLA-Pruner, arXiv 2511.16449; algorithms §2.2).
+// How a few past attention vectors become one (VLA-Pruner, arXiv 2511.16449).
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,5 @@
 // VLA-Pruner's selection: what the instruction looks at, united with what recent actions looked at,
-// thinned out to an exact number of tokens that differ from each other (arXiv 2511.16449;
-// algorithms §2.2).
+// thinned out to an exact number of tokens that differ from each other (arXiv 2511.16449).
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Depth and pose give every patch of a picture a place in the world (LLaVA-3D as AdaToken-3D uses
-// it, arXiv 2505.12782, algorithms §3.1 steps 1 and 2).
+// it, arXiv 2505.12782).
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // The curve that AdaToken-3D (arXiv 2505.12782) lays through a model's layers: 100 % of the spatial
-// tokens at the first, 10 % at the last (algorithms §3.2).
+// tokens at the first, 10 % at the last.
 #pragma once
 
 #include <cstdint>

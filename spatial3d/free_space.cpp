@@ -62,7 +62,7 @@ class CellReader {
     if (stretch.empty()) stretch = Stretch(widened_, inverse_ray);
     if (stretch.empty()) return Reading::beside;
     const auto z = static_cast<double>(depth_[static_cast<std::size_t>(v * view_.width() + u)]);
-    if (!(z > 0)) return Reading::nothing;
+    if (!(z > 0) || !std::isfinite(z)) return Reading::nothing;
     // The noise of a surface in the cell, not of what is seen: the question is whether it could be
     // there and read z.
     const auto [enter, leave] = stretch;

@@ -39,7 +39,7 @@ struct FreeSpaceOptions {
 /// - All pixels around the known place must show something clearly behind the cell: what hides the
 ///   place, or no depth there, is no evidence.
 /// - So must at least `min_share` of the pixels whose rays meet the cell.
-/// depth [H,W] f32 metres; what is not above 0 is no depth.
+/// depth [H,W] f32 metres; what is not above 0, or not finite, is no depth.
 [[nodiscard]] Sight look(const CameraView& view, std::span<const float> depth,
                          const KnownSurface& known, const FreeSpaceOptions& options) noexcept;
 

@@ -1,5 +1,5 @@
 // How many spatial tokens each layer of a language model sees: the fixed schedules of AdaToken-3D
-// (arXiv 2505.12782, algorithms §3.3).
+// (arXiv 2505.12782).
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ struct StagedRatios {
 
 /// How a percentage of S becomes a count.
 enum class CountRounding {
-  down,    ///< int(S · percent / 100), as the Take of §3.3
+  down,    ///< int(S · percent / 100)
   nearest  ///< halves to even
 };
 
@@ -81,7 +81,7 @@ struct ModelSize {
   std::int64_t other_tokens = 61;          ///< system and prompt, never dropped
 };
 
-/// Multiply-adds of one layer over n tokens of any kind: 4nd² + 2n²d + 3ndm (§2.4).
+/// Multiply-adds of one layer over n tokens of any kind: 4nd² + 2n²d + 3ndm.
 [[nodiscard]] double layer_cost(std::int64_t tokens, const ModelSize& model) noexcept;
 
 /// Share of the prefill's multiply-adds that remains when layer l sees counts[l] spatial tokens

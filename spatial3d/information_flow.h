@@ -1,5 +1,5 @@
 // How much the spatial tokens of each layer contribute to the answer, measured on attention maps:
-// the offline analysis of AdaToken-3D (arXiv 2505.12782, algorithms §3.2).
+// the offline analysis of AdaToken-3D (arXiv 2505.12782).
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,7 @@ struct LayerFlow {
 /// (column): intra = 100·Σ_{a<b} Ā[b,a] over spatial blocks; inter likewise, see LayerFlow. The
 /// published code sums Ā[a,b], where the causal mask has left nothing but zeros. Throws
 /// sluice::Error (kind input) for a map that is not square or not of the layout's size, a layout
-/// without spatial tokens, a pool below 1, NaN and infinity.
+/// without spatial tokens, a pool below 1, and NaN or infinity among what is summed up.
 [[nodiscard]] LayerFlow layer_flow(kernels::Resources& resources,
                                    const kernels::TensorView& attention, const TokenLayout& layout,
                                    const FlowOptions& options);

@@ -1,4 +1,4 @@
-// Fits AdaToken-3D's decay (arXiv 2505.12782, algorithms §3.2) to what the layers contribute.
+// Fits AdaToken-3D's decay (arXiv 2505.12782) to what the layers contribute.
 #pragma once
 
 #include <optional>

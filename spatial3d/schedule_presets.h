@@ -1,5 +1,5 @@
-// The schedules that AdaToken-3D's code (arXiv 2505.12782) contains, by name. See algorithms §3.3:
-// only some of them were ever connected to the model.
+// The schedules that AdaToken-3D's code (arXiv 2505.12782) contains, by name: only
+// some of them were ever connected to the model.
 #pragma once
 
 #include <cstdint>

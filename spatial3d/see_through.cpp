@@ -1,6 +1,7 @@
 #include "spatial3d/see_through.h"
 
 #include <algorithm>
+#include <limits>
 #include <span>
 
 #include "spatial3d/free_space.h"
@@ -11,14 +12,18 @@ namespace {
 /// Blocks handed to a thread at a time.
 constexpr std::int64_t blocks_per_task = 8;
 
+/// The largest finite value, or 0.
 float largest(std::span<const float> values) noexcept {
   constexpr std::size_t lanes = 16;  // maxima are kept apart, so that the compiler can vectorise
+  constexpr float none = std::numeric_limits<float>::infinity();
   float most[lanes] = {};
   std::size_t i = 0;
   for (; i + lanes <= values.size(); i += lanes)
     for (std::size_t lane = 0; lane < lanes; ++lane)
-      most[lane] = values[i + lane] > most[lane] ? values[i + lane] : most[lane];
-  for (; i < values.size(); ++i) most[0] = values[i] > most[0] ? values[i] : most[0];
+      most[lane] =
+          values[i + lane] > most[lane] && values[i + lane] < none ? values[i + lane] : most[lane];
+  for (; i < values.size(); ++i)
+    most[0] = values[i] > most[0] && values[i] < none ? values[i] : most[0];
   return *std::max_element(std::begin(most), std::end(most));
 }
 

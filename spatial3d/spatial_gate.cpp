@@ -71,6 +71,8 @@ void check(const SpatialGateOptions& o) {
   if (o.unseen_share + o.coverage_share + o.refresh_share > 1)
     throw input_error("gate shares", concat(o.unseen_share + o.coverage_share + o.refresh_share),
                       "at most 1 in sum");
+  if (!(o.attention_sinks < 1))
+    throw input_error("attention-sinks", concat(o.attention_sinks), "0 or more and below 1");
   if (!(o.memory_seconds >= 0))
     throw input_error("memory-seconds", concat(o.memory_seconds), "0 or more");
   if (!(o.unseen_seconds >= 0))

@@ -1,6 +1,7 @@
 #include "spatial3d/spatial_reducer.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "kernels/error.h"
@@ -26,6 +27,8 @@ SpatialReducerOptions completed(SpatialReducerOptions options) {
 }
 
 void check(const stream::SpatialFrame& frame) {
+  if (frame.index < 0 || frame.index > std::numeric_limits<std::int32_t>::max())
+    throw input_error("frame", concat("index ", frame.index), "0 to 2^31 - 1");
   const bool cloud = frame.points.defined();
   if (cloud == frame.features.defined() || cloud == frame.depth.defined())
     throw input_error(concat("frame ", frame.index), "is neither a picture nor a cloud",
@@ -71,6 +74,8 @@ void SpatialReducer::push(const stream::SpatialFrame& frame, SpatialUpdate& upda
     place_patches(frame, view);
 
   update.patches = view.features.size(0);
+  feature_type_ = view.features.dtype();
+  feature_width_ = view.features.size(1);
   places_ = update.has_pose ? view.xyz : std::span<const float>();
   if (update.has_pose) {
     map_.integrate(view, update.changes);
@@ -129,8 +134,8 @@ void SpatialReducer::tokens(const GateDecision& decision, stream::TokenBatch& ba
   const auto& rows = decision.keep;
   batch.source = source_;
   batch.source.grid_rows = batch.source.grid_cols = 0;
-  if (table_.size() == 0)  // nothing was ever placed, so the map knows no feature width yet
-    batch.features.reshape(kernels::DType::f32, {0, std::max(source_.feature_width, 1)});
+  if (rows.empty())  // an empty map may not know its feature type yet
+    batch.features.reshape(feature_type_, {0, feature_width_});
   else
     map_.features(table_, rows, batch.features);
   batch.source.feature_width = static_cast<std::int32_t>(batch.features.size(1));

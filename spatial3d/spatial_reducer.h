@@ -50,7 +50,8 @@ class SpatialReducer {
                  const SpatialReducerOptions& options);
 
   /// Frames without a pose change nothing but are counted. Throws sluice::Error for frames that
-  /// don't fit those before; nothing has changed then.
+  /// don't fit those before; map, table and gate are then as they were, places() and `update` are
+  /// not specified.
   void push(const stream::SpatialFrame& frame, SpatialUpdate& update);
   /// Attention of the model per voxel key, for the tokens it was sent.
   void feedback(std::span<const kernels::VoxelKey> keys, std::span<const float> attention) {
@@ -76,6 +77,8 @@ class SpatialReducer {
   VoxelMap map_;
   SpatialGate gate_;
   VoxelTable table_;
+  kernels::DType feature_type_ = kernels::DType::f32;  // of the last frame
+  std::int64_t feature_width_ = 1;
   std::vector<float> xyz_;
   CloudElements elements_;
   std::span<const float> places_;

@@ -1,5 +1,5 @@
 // One stage of a gate inside a language model: which spatial tokens the layers from here on see
-// (AdaToken-3D, arXiv 2505.12782, algorithms §3.3).
+// (AdaToken-3D, arXiv 2505.12782).
 #pragma once
 
 #include <cstdint>

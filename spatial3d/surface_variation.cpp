@@ -11,6 +11,9 @@
 namespace sluice::spatial3d {
 namespace {
 
+/// Cubes of tiny voxels stay this small, whatever their size in metres: they only cost time.
+constexpr std::int32_t most_cube_voxels = 64;
+
 const SurfaceVariationOptions& checked(const SurfaceVariationOptions& options) {
   if (!(options.voxel_size > 0) || !std::isfinite(options.voxel_size))
     throw input_error("voxel-size", concat(options.voxel_size), "more than 0 metres");
@@ -19,13 +22,23 @@ const SurfaceVariationOptions& checked(const SurfaceVariationOptions& options) {
   if (options.min_neighbours < 4)
     throw input_error("surface neighbours", concat(options.min_neighbours),
                       "at least 4: three always lie on a plane");
-  if (options.cube_voxels < 1 || options.cube_voxels > 64)
-    throw input_error("surface cubes", concat(options.cube_voxels), "1 to 64 voxels");
+  if (options.cube_voxels < 1 || options.cube_voxels > most_cube_voxels)
+    throw input_error("surface cubes", concat(options.cube_voxels),
+                      concat("1 to ", most_cube_voxels, " voxels"));
+  if (!(options.cube_metres >= 0) || !std::isfinite(options.cube_metres))
+    throw input_error("surface cubes", concat(options.cube_metres, " m"), "0 metres or more");
   if (!(options.isolated >= 0 && options.isolated <= 1))
     throw input_error("surface variation of isolated voxels", concat(options.isolated), "0 to 1");
   if (!(options.tolerance >= 0 && options.tolerance <= 1))
     throw input_error("surface tolerance", concat(options.tolerance), "0 to 1 voxels");
   return options;
+}
+
+std::int32_t cube_side(const SurfaceVariationOptions& options) {
+  const float wanted = std::round(options.cube_metres / options.voxel_size);
+  const auto voxels =
+      static_cast<std::int32_t>(std::min(wanted, static_cast<float>(most_cube_voxels)));
+  return std::max(options.cube_voxels, voxels);
 }
 
 float root_of_share(double part, double whole) {
@@ -39,7 +52,7 @@ float variation(const std::array<double, 3>& variance) {
 }  // namespace
 
 SurfaceVariation::SurfaceVariation(const SurfaceVariationOptions& options)
-    : options_(checked(options)), cubes_(options.cube_voxels, options.voxel_size) {}
+    : options_(checked(options)), cubes_(cube_side(options_), options_.voxel_size) {}
 
 void SurfaceVariation::update(const VoxelTable& table) {
   find_changes(table);

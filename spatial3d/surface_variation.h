@@ -19,9 +19,11 @@ struct SurfaceVariationOptions {
   /// as well, the wide surroundings.
   std::int32_t near_radius = 2;
   std::int32_t min_neighbours = 8;  ///< the voxel itself included
-  /// Wide surroundings: 3 × 3 × 3 cubes with sides of this many voxels, the voxel's own in the
-  /// middle. Against them a thing stands out that is flat itself, as a tray on a table.
+  /// Wide surroundings: 3 × 3 × 3 cubes, the voxel's own in the middle. Against them a thing stands
+  /// out that is flat itself, as a tray on a table. Their sides are the larger of these two: so
+  /// many voxels, and so many metres, rounded to whole voxels.
   std::int32_t cube_voxels = 5;
+  float cube_metres = 0.15F;
   /// Variation and relief of voxels with too few neighbours: a thing of its own, or noise.
   float isolated = 0.1F;
   /// A voxel's place may move by this many voxels before its surroundings are looked at again.

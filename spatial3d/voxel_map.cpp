@@ -270,7 +270,7 @@ void VoxelMap::features(const VoxelTable& table, std::span<const std::int32_t> r
         const auto at = static_cast<std::size_t>(rows[static_cast<std::size_t>(i)]);
         const std::int32_t slot = table.slot[at];
         float* mean = state_->scratch[static_cast<std::size_t>(worker)].first();
-        const auto count = static_cast<float>(store[slot].weight);
+        const auto count = static_cast<float>(pooled_patches(store[slot].weight));
         const float* sum = store.row(slot);
         // Divided rather than multiplied by 1/count: the same rounding as kernels::pool_groups.
         for (std::int64_t d = 0; d < width; ++d) mean[d] = sum[d] / count;

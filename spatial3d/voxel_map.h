@@ -66,9 +66,11 @@ struct MapChanges {
 
 /// Memory is bounded by max_voxels and one frame's patches (D + about 40 numbers each), and reused:
 /// no allocation once it is there. The cost of a frame depends on the patches and on the voxels in
-/// view, not on the size of the map. With removal and eviction off, the map holds exactly what
-/// voxel_tokens() gives over the same frames, unless features are so large that their sum leaves
-/// the range of f32.
+/// view, not on the size of the map; with max_distance, also on the number of its regions of 64³
+/// voxels. With removal and eviction off, the map holds exactly what voxel_tokens() gives over the
+/// same frames, unless features are so large that their sum leaves the range of f32, or a voxel
+/// pools 65,536 patches: from then on what was seen long ago counts for less, because a sum in f32
+/// that only grew would stop taking anything in.
 class VoxelMap {
  public:
   /// Throws sluice::Error (kind input) for options out of range.

@@ -40,6 +40,21 @@ struct alignas(64) VoxelRecord {
 
 static_assert(sizeof(VoxelRecord) == 128);
 
+/// A voxel's sum of features is halved whenever it stands for this many patches: a sum in f32 that
+/// only grew would one day be too large to notice another patch. Halving is exact; what was seen
+/// before counts for half from then on.
+inline constexpr std::int64_t most_pooled = 1 << 16;
+
+/// Patches that the sum of features stands for, of `weight` that were pooled.
+[[nodiscard]] constexpr std::int64_t pooled_patches(std::int64_t weight) noexcept {
+  return weight < most_pooled ? weight
+                              : most_pooled / 2 + (weight - most_pooled) % (most_pooled / 2);
+}
+/// Whether the patch that makes it `weight` has the sum halved.
+[[nodiscard]] constexpr bool halves_at(std::int64_t weight) noexcept {
+  return weight >= most_pooled && weight % (most_pooled / 2) == 0;
+}
+
 /// Slots are numbers that stay the same while a voxel lives; those of removed voxels are used
 /// again. Memory grows in chunks that never move, so growth copies nothing but the hash table.
 class VoxelStore {
@@ -69,7 +84,7 @@ class VoxelStore {
   [[nodiscard]] const VoxelRecord& operator[](std::int32_t slot) const noexcept {
     return *(records_[static_cast<std::size_t>(slot / chunk)].get() + slot % chunk);
   }
-  /// The sum of a voxel's features: [width] f32.
+  /// The sum of a voxel's features, of pooled_patches(weight): [width] f32.
   [[nodiscard]] float* row(std::int32_t slot) noexcept {
     auto& rows = rows_[static_cast<std::size_t>(slot / chunk)];
     return static_cast<float*>(rows.data()) + slot % chunk * width_;

@@ -1,5 +1,4 @@
-// Patches with places become voxel tokens, all at once (AdaToken-3D, algorithms §3.1 steps 4 and
-// 5).
+// Patches with places become voxel tokens, all at once (AdaToken-3D).
 #pragma once
 
 #include <cstdint>

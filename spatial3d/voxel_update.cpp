@@ -58,13 +58,12 @@ double one_minus_cosine(const RowKernels& kernels, const float* seen, const floa
 /// How far the mean goes when `seen`, the sum of m patches, joins the sum of n: the new mean is m /
 /// (n + m) of the way from the known mean to the mean of what was seen. Taken from the difference
 /// itself: differences of squares would drown the small steps of a scene that stands still.
-double step_length(const RowKernels& kernels, const float* seen, std::int64_t m, const float* known,
-                   std::int64_t n, std::int64_t width, float* scratch) {
+double distance_of_means(const RowKernels& kernels, const float* seen, std::int64_t m,
+                         const float* known, std::int64_t n, std::int64_t width, float* scratch) {
   kernels.load(scratch, seen, DType::f32, width);
   kernels.scale(scratch, 1.0f / static_cast<float>(m), width);
   kernels.add_scaled(scratch, known, DType::f32, -1.0f / static_cast<float>(n), width);
-  const double share = static_cast<double>(m) / static_cast<double>(n + m);
-  return share * std::sqrt(square_of(kernels, scratch, width));
+  return std::sqrt(square_of(kernels, scratch, width));
 }
 
 void compare(const RowKernels& kernels, const PatchView& view,
@@ -75,21 +74,29 @@ void compare(const RowKernels& kernels, const PatchView& view,
   const double change = one_minus_cosine(kernels, seen, sum, record.square, width);
   record.change +=
       static_cast<float>(view.change_rate * (change - static_cast<double>(record.change)));
-  const double step = step_length(kernels, seen, static_cast<std::int64_t>(patches.size()), sum,
-                                  record.weight, width, scratch.second());
+  const auto m = static_cast<std::int64_t>(patches.size());
+  std::int64_t known = pooled_patches(record.weight);
+  // Halved on the way: what is new counts for more. The step is then overrated, not underrated.
+  if (known + m >= most_pooled) known /= 2;
+  const double share = static_cast<double>(m) / static_cast<double>(known + m);
+  const double step =
+      share * distance_of_means(kernels, seen, m, sum, pooled_patches(record.weight), width,
+                                scratch.second());
   record.moved += static_cast<float>(step);
 }
 
+/// `weight`: patches pooled before these.
 void add_features(const RowKernels& kernels, const PatchView& view,
-                  std::span<const std::int32_t> patches, bool fresh, float* sum) {
+                  std::span<const std::int32_t> patches, std::int64_t weight, float* sum) {
   const std::int64_t width = view.features.size(1);
   const DType dtype = view.features.dtype();
-  if (fresh) {
-    kernels.load(sum, view.features.row(patches[0]), dtype, width);
-    patches = patches.subspan(1);
+  for (const std::int32_t patch : patches) {
+    if (weight == 0)
+      kernels.load(sum, view.features.row(patch), dtype, width);
+    else
+      kernels.add_scaled(sum, view.features.row(patch), dtype, 1.0f, width);
+    if (halves_at(++weight)) kernels.scale(sum, 0.5f, width);
   }
-  for (const std::int32_t patch : patches)
-    kernels.add_scaled(sum, view.features.row(patch), dtype, 1.0f, width);
 }
 
 void add_places(const PatchView& view, std::span<const std::int32_t> patches, VoxelRecord& record) {
@@ -129,14 +136,13 @@ bool is_finite_row(const RowKernels& kernels, const void* row, DType dtype, std:
 void add_patches(const RowKernels& kernels, const PatchView& view,
                  std::span<const std::int32_t> patches, RowScratch& scratch, VoxelRecord& record,
                  float* sum) noexcept {
-  const bool fresh = record.weight == 0;
-  if (fresh) {
+  if (record.weight == 0) {
     record.first_frame = view.frame;
     record.first_pts = view.pts;
   } else {
     compare(kernels, view, patches, scratch, record, sum);
   }
-  add_features(kernels, view, patches, fresh, sum);
+  add_features(kernels, view, patches, record.weight, sum);
   add_places(view, patches, record);
   record.square = square_of(kernels, sum, view.features.size(1));
   record.weight += static_cast<std::int64_t>(patches.size());
@@ -147,7 +153,8 @@ void add_patches(const RowKernels& kernels, const PatchView& view,
 }
 
 float mean_length(const VoxelRecord& record) noexcept {
-  return static_cast<float>(std::sqrt(record.square) / static_cast<double>(record.weight));
+  return static_cast<float>(std::sqrt(record.square) /
+                            static_cast<double>(pooled_patches(record.weight)));
 }
 
 }  // namespace sluice::spatial3d

@@ -12,7 +12,7 @@ namespace sluice::stream {
 
 /// Feed it every packet of one stream, in the order of arrival.
 ///
-/// Checked for video streams: exactly min(budget, available) tokens; kept + unspent equals the
+/// Checked: exactly min(budget, available) tokens; for video streams, kept + unspent equals the
 /// rounded share of all tokens seen; segments and totals continue where the last packet ended, and
 /// what the sender says it dropped is missing here; tokens lie within their segment, on their grid,
 /// and stand for no more input than there was. A restarted sender (sequence 0 again) starts afresh.

@@ -22,6 +22,7 @@ struct SpatialFrame {
   /// Camera (or cloud) to world. Nothing if it is unknown: such a frame can't be placed.
   std::optional<Pose> pose;
   bool pose_estimated = false;  ///< by odometry or registration rather than given
+  bool pose_assumed = false;    ///< by nobody: taken to be the world's own frame
 
   kernels::Tensor features;   ///< [S,D] of the colour image's patches; f32, f16 or bf16
   kernels::Tensor attention;  ///< [S] f32; undefined if there is none

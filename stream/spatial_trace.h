@@ -16,11 +16,12 @@ struct SpatialTraceFrame {
   double pts = 0;            ///< seconds
   std::optional<Pose> pose;  ///< camera (or sensor) to world; nothing: the frame has no place
   bool pose_estimated = false;
-  std::int64_t patches = 0;  ///< input tokens: patches, or elements of a cloud
-  std::int64_t placed = 0;   ///< of them, those that went into the map
-  std::int64_t voxels = 0;   ///< in the map
-  std::int64_t budget = 0;   ///< tokens allowed
-  std::int64_t kept = 0;     ///< tokens the gate chose
+  bool pose_assumed = false;  ///< nobody gave it: taken to be the world's own frame
+  std::int64_t patches = 0;   ///< input tokens: patches, or elements of a cloud
+  std::int64_t placed = 0;    ///< of them, those that went into the map
+  std::int64_t voxels = 0;    ///< in the map
+  std::int64_t budget = 0;    ///< tokens allowed
+  std::int64_t kept = 0;      ///< tokens the gate chose
   std::int64_t added = 0, changed = 0, seen_through = 0, evicted = 0;  ///< voxels
   std::int64_t entered = 0;   ///< kept now and not after the frame before
   std::int64_t left = 0;      ///< kept after the frame before and not now, though still in the map

@@ -11,9 +11,26 @@
 namespace sluice::stream {
 namespace {
 
+/// Where something is, in words that are put together only for an error: valid batches come in
+/// every tick of a control loop, which must not allocate.
+struct Place {
+  std::string_view where;
+  std::string_view source = {};  ///< of a batch
+
+  [[nodiscard]] Error error(std::string_view what, std::string_view expected) const {
+    if (source.empty()) return input_error(where, what, expected);
+    return input_error(concat(where, ", source ", in_quotes(source)), what, expected);
+  }
+};
+
 bool is_id_character(char c) noexcept {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
          c == '.' || c == '-';
+}
+
+void check_id(std::string_view id, const Place& place) {
+  if (id.empty() || !std::all_of(id.begin(), id.end(), is_id_character))
+    throw place.error(concat("source id ", in_quotes(id)), "one or more of A-Z a-z 0-9 _ . -");
 }
 
 template <typename Values>
@@ -21,81 +38,81 @@ bool all_finite(const Values& values) {
   return std::all_of(values.begin(), values.end(), [](auto v) { return std::isfinite(v); });
 }
 
-void check_features(const TokenBatch& batch, std::string_view where) {
+void check_source(const Source& source, const Place& place) {
+  check_id(source.id, place);
+  const auto rows = source.grid_rows, cols = source.grid_cols;
+  if (rows < 0 || cols < 0 || (rows == 0) != (cols == 0))
+    throw place.error(concat("a grid of ", rows, " rows and ", cols, " columns"),
+                      "both at least 1, or both 0");
+  if (std::int64_t{rows} * cols > std::numeric_limits<std::int32_t>::max())
+    throw place.error(concat("a grid of ", rows, " rows and ", cols, " columns"),
+                      "fewer than 2^31 positions");
+  if (source.image_width < 0 || source.image_height < 0 || source.feature_width < 0)
+    throw place.error("a negative image size or feature width", "0 or more");
+  if (source.intrinsics) {
+    const Intrinsics& k = *source.intrinsics;
+    if (!all_finite(std::array{k.fx, k.fy, k.cx, k.cy}) || k.fx <= 0 || k.fy <= 0)
+      throw place.error("impossible intrinsics", "finite numbers, and focal lengths above 0");
+  }
+  if (source.pose && !all_finite(*source.pose))
+    throw place.error("a pose that is not finite", "16 finite numbers");
+}
+
+void check_features(const TokenBatch& batch, const Place& place) {
   const kernels::Tensor& features = batch.features;
   if (!features.defined()) return;
   if (features.shape().rank() != 2 || !kernels::is_feature_type(features.dtype()))
-    throw input_error(
-        where, concat("features are ", name(features.dtype()), " ", features.shape().to_string()),
+    throw place.error(
+        concat("features are ", name(features.dtype()), " ", features.shape().to_string()),
         "[N,D] of f32, f16 or bf16");
   if (features.size(1) != batch.source.feature_width)
-    throw input_error(where, concat("features have width ", features.size(1)),
+    throw place.error(concat("features have width ", features.size(1)),
                       concat("the source's feature width, ", batch.source.feature_width));
 }
 
-void check_order(const TokenBatch& batch, std::string_view where) {
+void check_order(const TokenBatch& batch, const Place& place) {
   if (batch.frame.empty() || batch.frame_last.empty()) return;
   for (std::size_t i = 0; i < batch.frame.size(); ++i)
     if (batch.frame[i] < 0 || batch.frame_last[i] < batch.frame[i])
-      throw input_error(
-          where,
+      throw place.error(
           concat("token ", i, " stands for frames ", batch.frame[i], " to ", batch.frame_last[i]),
           "a first frame of 0 or more, and a last one that is not before it");
 }
 
-void check_positions(const TokenBatch& batch, std::string_view where) {
+void check_positions(const TokenBatch& batch, const Place& place) {
   const std::int32_t positions = batch.source.positions();
   for (std::size_t i = 0; i < batch.position.size(); ++i)
     if (batch.position[i] < 0 || batch.position[i] >= positions)
-      throw input_error(where, concat("token ", i, " has position ", batch.position[i]),
+      throw place.error(concat("token ", i, " has position ", batch.position[i]),
                         concat("one of the grid's ", positions));
 }
 
 }  // namespace
 
 void check_source_id(std::string_view id, std::string_view where) {
-  if (id.empty() || !std::all_of(id.begin(), id.end(), is_id_character))
-    throw input_error(where, concat("source id ", in_quotes(id)),
-                      "one or more of A-Z a-z 0-9 _ . -");
+  check_id(id, {where});
 }
 
 void validate(const Source& source, std::string_view where) {
-  check_source_id(source.id, where);
-  const auto rows = source.grid_rows, cols = source.grid_cols;
-  if (rows < 0 || cols < 0 || (rows == 0) != (cols == 0))
-    throw input_error(where, concat("a grid of ", rows, " rows and ", cols, " columns"),
-                      "both at least 1, or both 0");
-  if (std::int64_t{rows} * cols > std::numeric_limits<std::int32_t>::max())
-    throw input_error(where, concat("a grid of ", rows, " rows and ", cols, " columns"),
-                      "fewer than 2^31 positions");
-  if (source.image_width < 0 || source.image_height < 0 || source.feature_width < 0)
-    throw input_error(where, "a negative image size or feature width", "0 or more");
-  if (source.intrinsics) {
-    const Intrinsics& k = *source.intrinsics;
-    if (!all_finite(std::array{k.fx, k.fy, k.cx, k.cy}) || k.fx <= 0 || k.fy <= 0)
-      throw input_error(where, "impossible intrinsics",
-                        "finite numbers, and focal lengths above 0");
-  }
-  if (source.pose && !all_finite(*source.pose))
-    throw input_error(where, "a pose that is not finite", "16 finite numbers");
+  check_source(source, {where});
 }
 
 void validate(const TokenBatch& batch, std::string_view where) {
-  const std::string place = concat(where, ", source ", in_quotes(batch.source.id));
-  validate(batch.source, place);
+  const Place place{where, batch.source.id};
+  check_source(batch.source, place);
   check_features(batch, place);
   const auto size = static_cast<std::size_t>(batch.size());
   for_each_column(batch, [&](std::string_view column, const auto& values, std::size_t width) {
     if (!values.empty() && values.size() != size * width)
-      throw input_error(place, concat(column, " has ", values.size(), " entries"),
+      throw place.error(concat(column, " has ", values.size(), " entries"),
                         concat(size * width, ", for ", size, " tokens"));
   });
   check_order(batch, place);
   check_positions(batch, place);
   if (!std::all_of(batch.weight.begin(), batch.weight.end(), [](auto w) { return w >= 1; }))
-    throw input_error(place, "a token with a weight below 1", "the number of input tokens");
+    throw place.error("a token with a weight below 1", "the number of input tokens");
   if (!all_finite(batch.pts) || !all_finite(batch.pts_last) || !all_finite(batch.xyz))
-    throw input_error(place, "a time or place that is not finite", "seconds and metres");
+    throw place.error("a time or place that is not finite", "seconds and metres");
 }
 
 }  // namespace sluice::stream

@@ -43,9 +43,9 @@ enum class DropReason : std::int32_t {
   non_finite = -3,    ///< NaN or infinity among its features
   late = -4,          ///< its whole segment was dropped because the receiver was too slow
   no_depth = -5,      ///< spatial: no valid depth in its patch, or its frame has no pose
-  outside = -6,       ///< spatial: too near, too far, or beyond what a voxel key can name
+  outside = -6,       ///< spatial: beyond the map's range, or what a voxel key can name
   seen_through = -7,  ///< spatial: its surface has gone since
-  evicted = -8,       ///< spatial: forgotten, because it was too far or too old
+  evicted = -8,       ///< spatial: forgotten: too far, too old, or one too many
   over_cap = -9,      ///< spatial: its voxel was one too many for the token cap
 };
 
@@ -99,7 +99,8 @@ void validate(const Source& source, std::string_view where);
 /// Throws sluice::Error, naming `where`, for an invalid source, features that are not [N,D] of a
 /// feature type with D as the source has it, columns that don't have N entries, and values that
 /// can't be: a last frame before the first, a position outside the grid, a weight below 1, a time
-/// or place that is not finite. Features and scores may hold anything.
+/// or place that is not finite. Features and scores may hold anything. A valid batch costs no
+/// allocation.
 void validate(const TokenBatch& batch, std::string_view where);
 
 }  // namespace sluice::stream

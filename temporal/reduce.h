@@ -1,5 +1,5 @@
 // HoliTom's outer stage on one clip: features in, an exactly counted set of tokens out
-// (arXiv 2505.21334; algorithms §1).
+// (arXiv 2505.21334).
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // One segment's tokens: static positions merged over time and then clustered, dynamic ones selected
-// frame by frame (HoliTom, arXiv 2505.21334, §3.3; algorithms §1.4).
+// frame by frame (HoliTom, arXiv 2505.21334, §3.3).
 #pragma once
 
 #include <cstdint>

@@ -10,6 +10,7 @@
 #include "apps/commands/command.h"
 #include "apps/commands/reduce_holitom.h"
 #include "apps/commands/reduce_stage_gate.h"
+#include "apps/commands/reduce_vla_pruner.h"
 #include "apps/commands/reduce_voxel.h"
 #include "kernels/error.h"
 
@@ -23,6 +24,7 @@ struct ReduceOptions {
   HolitomOptions holitom;
   VoxelOptions voxel;
   StageGateOptions stage_gate;
+  VlaPrunerOptions vla_pruner;
 };
 
 /// Which methods an option belongs to.
@@ -68,6 +70,8 @@ int run(const ReduceOptions& options, int threads) {
     return run_voxel(options.input, options.output, options.voxel, threads);
   if (options.method == "stage-gate")
     return run_stage_gate(options.input, options.output, options.stage_gate);
+  if (options.method == "vla-pruner")
+    return run_vla_pruner(options.input, options.output, options.vla_pruner, threads);
   return run_holitom(options.input, options.output, options.holitom, threads);
 }
 
@@ -80,15 +84,19 @@ void add_reduce(CLI::App& app, const GlobalOptions& globals, Action& action) {
       ->required();
   command->add_option("-o,--output", options->output, "Where the tokens go")->required();
   command->add_option("--method", options->method, "Which method")
-      ->check(CLI::IsMember({"holitom", "voxel", "stage-gate"}))
+      ->check(CLI::IsMember({"holitom", "voxel", "stage-gate", "vla-pruner"}))
       ->capture_default_str();
   auto owners = std::make_shared<OptionOwners>(*command);
   owners->add("holitom", [&] { add_holitom_options(*command, options->holitom); });
   owners->add("voxel", [&] { add_voxel_options(*command, options->voxel); });
   owners->add("stage-gate", [&] { add_stage_gate_options(*command, options->stage_gate); });
+  owners->add("vla-pruner", [&] { add_vla_pruner_options(*command, options->vla_pruner); });
   owners->share("--rounding", "voxel");
   command->get_option("--rounding")
       ->description("exact: counts to the token, places on surfaces; parity: as published");
+  owners->share("--keep", "vla-pruner");
+  command->get_option("--keep")->description(
+      "Tokens to keep: of the spatial ones, or (vla-pruner, which needs it) of all");
   command->footer(
       "Example:\n  sluice reduce features.safetensors -o tokens.safetensors --retain 0.1\n\n"
       "Input of --method holitom: features [F,S,D]; optional attention [F,S].\n"
@@ -96,11 +104,14 @@ void add_reduce(CLI::App& app, const GlobalOptions& globals, Action& action) {
       "to\n"
       "world, intrinsics [3,3] or [V,3,3] in pixels of the depth; optional pts [V] in seconds.\n"
       "Of --method stage-gate: attention [n] or [heads,n] of the last row; optional hidden [n,D],\n"
-      "position_ids [n].");
+      "position_ids [n].\n"
+      "Of --method vla-pruner: embeddings [N,D], semantic [N]; optional history [w,N], newest row\n"
+      "first, of the attention that actions paid.");
   command->callback([options, owners, &globals, &action] {
     action = [options, owners, &globals] {
       owners->check(options->method);
       options->voxel.rounding = options->holitom.reduction.rounding;
+      options->vla_pruner.keep = options->stage_gate.keep;
       return run(*options, globals.threads);
     };
   });

@@ -25,6 +25,8 @@ std::string size_text(double metres) {
 std::string poses_text(const SpatialCounts& counts) {
   std::string text = fmt::format("poses: {} given, {} estimated", count_text(counts.poses_given),
                                  count_text(counts.poses_estimated));
+  if (counts.poses_assumed > 0)
+    text += fmt::format(", {} assumed", count_text(counts.poses_assumed));
   if (counts.poses_missing > 0)
     text += fmt::format(", {} missing", count_text(counts.poses_missing));
   return text;
@@ -36,9 +38,7 @@ std::string facts(const SpatialTrace& trace, const SpatialCounts& counts) {
     facts.push_back(
         fmt::format("{} × {} pixels", trace.source.image_width, trace.source.image_height));
   facts.push_back(plural(counts.frames, "frame"));
-  std::vector<double> pts;
-  for (const auto& frame : trace.frames) pts.push_back(frame.pts);
-  if (const double seconds = duration_seconds(pts); seconds > 0)
+  if (const double seconds = duration_seconds(times_of(trace)); seconds > 0)
     facts.push_back(duration_text(seconds));
   facts.push_back(
       trace.source.grid_rows > 0
@@ -77,9 +77,9 @@ std::string budget_badge(const SpatialTrace& trace, const SpatialCounts& counts)
           : fmt::format("rnd({:g} × {} voxels)", trace.retain, count_text(counts.voxels));
   if (trace.max_tokens > 0) rule += fmt::format(", at most {}", count_text(trace.max_tokens));
   return fmt::format(
-      "<div class=\"badge{}\"><b>{}</b><span>{} kept {} {}; so it was after {} of {} frames, and "
-      "{} "
-      "output rows were counted again for this page.</span></div>\n",
+      "<div class=\"badge{}\"><b>{}</b><span>{} kept {} {}, and so after {} of {} frames; {} "
+      "output "
+      "rows counted again.</span></div>\n",
       check.holds ? "" : " bad", check.holds ? "✓ Exact budget" : "✗ Budget not kept",
       count_text(counts.kept), check.holds ? "=" : "against", rule, count_text(check.exact_frames),
       count_text(counts.frames), count_text(check.counted));

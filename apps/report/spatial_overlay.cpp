@@ -125,13 +125,14 @@ CaptionText counts_line(const SpatialMoment& moment, std::int64_t visible,
   const std::string clock = caption_clock(moment.pts);
   const std::string kept =
       fmt::format("{}  kept {} of {}", clock, moment.keep.size(), moment.xyz.size() / 3);
-  const std::string view =
-      moment.pose == nullptr ? ", no pose" : fmt::format(", {} in view", visible);
-  const std::string turnover = fmt::format(", {:.1f} % exchanged", 100 * moment.turnover);
+  const std::string in_view = moment.pose == nullptr ? fmt::format("{}, no pose", kept)
+                                                     : fmt::format("{}, {} in view", kept, visible);
+  const std::string turnover =
+      fmt::format("{}, {:.1f} % exchanged", in_view, 100 * moment.turnover);
   CaptionText text;
   text.right = moment.frames > 0 ? fmt::format("{}/{}", moment.frame + 1, moment.frames)
                                  : fmt::format("{}", moment.frame + 1);
-  for (const std::string& longest : {kept + view + turnover, kept + view, kept, clock}) {
+  for (const std::string& longest : {turnover, in_view, kept, clock}) {
     text.clock = longest;
     if (caption_width(text, layout) <= width) return text;
   }

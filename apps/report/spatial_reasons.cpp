@@ -77,6 +77,7 @@ std::vector<std::string> incidents(const SpatialTrace& trace, const SpatialCount
   };
   add(counts.poses_missing, "frame", "without a pose: nothing in them could be placed.");
   add(counts.poses_estimated, "pose", "estimated, because the recording has none there.");
+  add(counts.poses_assumed, "pose", "assumed: everything is taken to lie in one frame.");
   add(trace.non_finite, "patch", "with NaN or infinity among the features: left out.");
   add(trace.skipped_input, "damaged or incomplete frame",
       "skipped; the recording went on without.");

@@ -37,8 +37,8 @@ constexpr std::array reasons{
                 palette::kept},
 };
 
-[[noreturn]] void fail(std::string what, std::string expected) {
-  throw input_error("spatial trace", std::move(what), std::move(expected));
+[[noreturn]] void fail(std::string_view what, std::string_view expected) {
+  throw input_error("spatial trace", what, expected);
 }
 
 bool is_drop_reason(std::int64_t value) noexcept {
@@ -110,6 +110,13 @@ void require_consistent(const SpatialTrace& trace) {
   require_voxels(trace);
 }
 
+std::vector<double> times_of(const SpatialTrace& trace) {
+  std::vector<double> times;
+  times.reserve(trace.frames.size());
+  for (const auto& frame : trace.frames) times.push_back(frame.pts);
+  return times;
+}
+
 SpatialCounts count(const SpatialTrace& trace) {
   SpatialCounts counts;
   counts.frames = static_cast<std::int64_t>(trace.frames.size());
@@ -119,6 +126,7 @@ SpatialCounts count(const SpatialTrace& trace) {
   for (const auto& frame : trace.frames) {
     std::int64_t& poses = !frame.pose            ? counts.poses_missing
                           : frame.pose_estimated ? counts.poses_estimated
+                          : frame.pose_assumed   ? counts.poses_assumed
                                                  : counts.poses_given;
     ++poses;
     if (kept_before > 0) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "apps/report/canvas.h"
 #include "stream/spatial_trace.h"
@@ -50,9 +51,13 @@ inline constexpr std::size_t drop_reason_count = 10;
   return static_cast<std::size_t>(-static_cast<std::int32_t>(reason));
 }
 
+/// [F] seconds.
+[[nodiscard]] std::vector<double> times_of(const stream::SpatialTrace& trace);
+
 struct SpatialCounts {
   std::int64_t frames = 0;
   std::int64_t poses_given = 0, poses_estimated = 0, poses_missing = 0;
+  std::int64_t poses_assumed = 0;  ///< nobody gave them
   std::int64_t patches = 0;
   std::int64_t placed = 0;       ///< patches that went into the map
   std::int64_t in_tokens = 0;    ///< patches that live on in a kept token

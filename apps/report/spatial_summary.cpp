@@ -89,7 +89,7 @@ Json source_json(const stream::Source& source) {
 
 const char* pose_text(const SpatialTraceFrame& frame) {
   if (!frame.pose) return "missing";
-  return frame.pose_estimated ? "estimated" : "given";
+  return frame.pose_estimated ? "estimated" : frame.pose_assumed ? "assumed" : "given";
 }
 
 Json frames_json(const SpatialTrace& trace) {
@@ -148,6 +148,7 @@ std::string spatial_summary_json(const SpatialTrace& trace) {
       number(static_cast<double>(counts.near_duplicates()) / static_cast<double>(counts.placed));
   json["poses"] = {{"given", counts.poses_given},
                    {"estimated", counts.poses_estimated},
+                   {"assumed", counts.poses_assumed},
                    {"missing", counts.poses_missing}};
   json["dropped"] = dropped_json(counts);
   json["voxels_dropped"] = voxels_dropped_json(counts);

@@ -72,8 +72,7 @@ Panel turnover_panel(const std::vector<double>& percent, const SpatialCounts& co
 
 std::string spatial_timeline_section(const SpatialTrace& trace, const SpatialCounts& counts) {
   if (trace.frames.size() < 2) return {};
-  std::vector<double> pts;
-  for (const auto& frame : trace.frames) pts.push_back(frame.pts);
+  const std::vector<double> pts = times_of(trace);
   const TimeAxis axis(pts, max_plot_columns);
   const auto means = [&](auto&& value_of) { return column_means(trace, axis, value_of); };
   using F = SpatialTraceFrame;

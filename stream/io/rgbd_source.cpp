@@ -163,6 +163,7 @@ void RgbdSource::Implementation::set_features(const RgbdFiles& files, SpatialFra
 void RgbdSource::Implementation::set_pose(const RgbdFiles& files, SpatialFrame& frame) {
   frame.pose = files.pose;
   frame.pose_estimated = false;
+  frame.pose_assumed = false;
   if (!options_.estimate_pose) return;
   const std::optional<Pose> estimate =
       options_.estimate_pose({loaded_.colour, frame.depth, frame.intrinsics, files.pose});

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -57,7 +58,7 @@ template <typename T>
 [[nodiscard]] inline std::uint8_t colour_byte(double value, ScalarType type) noexcept {
   const double most = is_float(type) ? 1 : size_of(type) == 1 ? 255 : 65535;
   if (!(value > 0)) return 0;  // NaN too
-  return static_cast<std::uint8_t>(std::min(value / most, 1.0) * 255 + 0.5);
+  return static_cast<std::uint8_t>(std::lround(std::min(value / most, 1.0) * 255));
 }
 
 }  // namespace sluice::stream

@@ -23,11 +23,12 @@ bool is_digit(char c) {
 
 /// "cloud-0150.part" → 150; nothing without digits, or if they are too many.
 std::optional<std::int64_t> last_number(std::string_view name) {
-  const auto is_no_digit = [](char c) { return !is_digit(c); };
-  const auto end = std::find_if(name.rbegin(), name.rend(), is_digit).base();
-  const auto rest = name.substr(0, static_cast<std::size_t>(end - name.begin()));
-  const auto begin = std::find_if(rest.rbegin(), rest.rend(), is_no_digit).base();
-  return parse_word<std::int64_t>(rest.substr(static_cast<std::size_t>(begin - rest.begin())));
+  constexpr std::string_view digits = "0123456789";
+  const std::size_t last = name.find_last_of(digits);
+  if (last == std::string_view::npos) return std::nullopt;
+  const std::size_t before = name.find_last_not_of(digits, last);
+  const std::size_t first = before == std::string_view::npos ? 0 : before + 1;
+  return parse_word<std::int64_t>(name.substr(first, last + 1 - first));
 }
 
 /// "1305031102.175304" → 1305031102.175304; nothing unless it is digits, a point and digits.

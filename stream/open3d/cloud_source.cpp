@@ -129,6 +129,7 @@ bool CloudSource::next(SpatialFrame& frame) {
   frame.episode = 0;
   frame.pose = state.pose_of(frame.points.view());
   frame.pose_estimated = state.origin == CloudPoseOrigin::estimated && frame.pose.has_value();
+  frame.pose_assumed = state.origin == CloudPoseOrigin::world;
   if (state.origin == CloudPoseOrigin::estimated && !frame.pose)
     state.note(concat(state.clouds[state.at].path.filename().string(),
                       ": its pose could not be estimated"));

@@ -58,17 +58,27 @@ struct Recall {
   }
 };
 
-/// Adds noise as depth cameras have it, growing with the square of depth.
-void add_noise(test::Random& random, double at_one_metre, std::span<float> depth) {
-  if (at_one_metre == 0) return;
-  for (float& d : depth) d += static_cast<float>(at_one_metre) * random.normal() * d * d;
-}
+/// Noise as depth cameras have it, growing with the square of depth.
+class DepthNoise {
+ public:
+  DepthNoise(std::uint64_t seed, double at_one_metre) : random_(seed), tile_(1 << 16) {
+    for (float& value : tile_) value = static_cast<float>(at_one_metre) * random_.normal();
+  }
+  void add(std::span<float> depth) {
+    auto i = static_cast<std::size_t>(random_.integer(0, 1 << 16));
+    for (float& d : depth) d += tile_[i++ % tile_.size()] * d * d;
+  }
+
+ private:
+  test::Random random_;
+  std::vector<float> tile_;
+};
 
 /// A sample played through the whole engine: back-projection, map and gate.
 class SamplePlayer {
  public:
   explicit SamplePlayer(std::uint64_t seed, double retain, double depth_noise = 0)
-      : scene_(seed, {.threads = 2}), retain_(retain), depth_noise_(depth_noise), random_(seed) {}
+      : scene_(seed, {.threads = 2}), retain_(retain), noise_(seed, depth_noise) {}
 
   /// visit(reducer, update, object of every row, rendered frame), for 3 frames a second.
   template <typename Visit>
@@ -109,13 +119,13 @@ class SamplePlayer {
     std::ranges::fill(frame.features.as<float>(), 1.0F);
     frame.depth = kernels::Tensor(kernels::DType::f32, {rendered.height, rendered.width});
     std::ranges::copy(rendered.depth_m, frame.depth.as<float>().begin());
-    add_noise(random_, depth_noise_, frame.depth.as<float>());
+    noise_.add(frame.depth.as<float>());
     return frame;
   }
 
   sample::SampleScene scene_;
-  double retain_, depth_noise_;
-  test::Random random_;
+  double retain_;
+  DepthNoise noise_;
 };
 
 double mean(double sum, std::int64_t count) {

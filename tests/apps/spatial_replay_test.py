@@ -331,7 +331,7 @@ def test_a_missing_pose_is_estimated_among_given_ones(damaged, tmp_path):
     got = replay.summary["poses"]
     if got["missing"] == 1 and any("Open3D" in note for note in replay.summary["notes"]):
         pytest.skip("built without Open3D")
-    assert got == {"given": len(poses) - 1, "estimated": 1, "missing": 0}
+    assert got == {"given": len(poses) - 1, "estimated": 1, "assumed": 0, "missing": 0}
     assert replay.summary["frames"]["pose"][1] == "estimated"
 
 
@@ -456,6 +456,27 @@ def test_a_truncated_cloud_is_skipped(clouds, tmp_path):
     check_counts(replay)
     assert replay.counts["frames"] == 2 and replay.counts["skipped_input"] == 1
     assert any("scan-001.ply" in note for note in replay.summary["notes"])
+
+
+def test_clouds_without_poses_say_so(clouds, tmp_path):
+    replay = engine_only(tmp_path, clouds)
+    poses = replay.summary["poses"]
+    assert poses["assumed"] == replay.counts["frames"] and poses["given"] == 0
+    assert set(replay.summary["frames"]["pose"]) == {"assumed"}
+
+
+def test_the_folder_of_the_clouds_is_no_place_for_tokens(clouds):
+    before = sorted(clouds.iterdir())
+    message = sluice("replay", clouds, "-o", clouds, code=2).stderr
+    assert "folder of the clouds" in message and sorted(clouds.iterdir()) == before
+
+
+def test_nothing_that_has_a_place(damaged, tmp_path):
+    for pose in frame_files(damaged, "pose"):
+        pose.unlink()
+    done = sluice("replay", damaged, "-o", tmp_path / "out", "--poses", "file", code=2)
+    assert "none of its frames has a pose" in done.stderr and "note:" in done.stderr
+    assert len(Blob(tmp_path / "out" / "tokens.safetensors")["weight"]) == 0
 
 
 def fails(tmp_path, *arguments):

@@ -194,7 +194,9 @@ TEST(SpatialStatistics, EveryPatchIsCountedOnce) {
     EXPECT_GT(counts.voxels_ever, counts.voxels) << "some should be gone";
     EXPECT_EQ(counts.voxels, trace.frames.back().voxels);
     EXPECT_EQ(counts.near_duplicates(), counts.placed - counts.voxels_ever);
-    EXPECT_EQ(counts.poses_given + counts.poses_estimated + counts.poses_missing, counts.frames);
+    EXPECT_EQ(
+        counts.poses_given + counts.poses_estimated + counts.poses_assumed + counts.poses_missing,
+        counts.frames);
     std::int64_t in_tokens = 0;
     for (const std::int32_t row : assignment_of(trace)) in_tokens += row >= 0 ? 1 : 0;
     EXPECT_EQ(in_tokens, counts.in_tokens);

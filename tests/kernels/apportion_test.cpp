@@ -29,7 +29,7 @@ TEST(Rounding, HalvesGoToEven) {
 }
 
 TEST(Apportion, FollowsCumulativeQuotas) {
-  // Groups of algorithms §5.1 at 6 of 7 tokens: quotas 1.71, .86, .86, 2.57, 0, 0.
+  // Four frames' groups at 6 of 7 tokens: quotas 1.71, .86, .86, 2.57, 0, 0.
   EXPECT_EQ(shares_of(6, {2, 1, 1, 3, 0, 0}), (std::vector<std::int64_t>{2, 1, 0, 3, 0, 0}));
 }
 

@@ -19,7 +19,7 @@ std::vector<std::int32_t> all_of(std::int64_t n) {
   return rows;
 }
 
-TEST(MaxMin, MicroVector) {  // algorithms §5.4
+TEST(MaxMin, MicroVector) {  // worked out by hand
   Resources resources(1);
   Tensor features(DType::f32, {4, 2});
   std::size_t at = 0;

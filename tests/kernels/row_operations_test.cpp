@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "tests/support/random_clip.h"
 
@@ -104,6 +105,24 @@ TEST(RowOperationsBits, AreTheSameOnEveryInstructionSet) {
         ASSERT_EQ(means.back(), means.front()) << name(set) << " " << threads;
         ASSERT_EQ(scores.back(), scores.front()) << name(set) << " " << threads;
       }
+  }
+}
+
+TEST_P(RowOperations, MarksRowsThatAreNotFinite) {
+  const std::int64_t width = 37;
+  const float infinite = std::numeric_limits<float>::infinity();
+  for (const DType dtype : {DType::f32, DType::f16, DType::bf16}) {
+    std::vector<float> values(static_cast<std::size_t>(5 * width), 1.0F);
+    values[0] = std::nanf("");
+    values[static_cast<std::size_t>(2 * width - 1)] = infinite;
+    values[static_cast<std::size_t>(3 * width - 2)] = -infinite;
+    // The square of what is just large doesn't fit into f32.
+    values[static_cast<std::size_t>(3 * width)] = dtype == DType::f16 ? 60'000.0F : -3e38F;
+    const Tensor rows = test::clip_tensor(values, {1, 5, width}, dtype);
+    std::vector<std::uint8_t> finite(5, 9);
+    Resources resources(2, GetParam());
+    mark_finite(resources, rows.view()[0], finite);
+    EXPECT_EQ(finite, (std::vector<std::uint8_t>{0, 0, 0, 1, 1})) << name(dtype);
   }
 }
 

@@ -21,7 +21,7 @@ VoxelKey key(float x, float y, float z, float size) {
   return voxel_of(xyz.data(), size);
 }
 
-TEST(VoxelKey, RoundsToTheNearestCellAsPublished) {  // algorithms §5.6
+TEST(VoxelKey, RoundsToTheNearestCellAsPublished) {  // worked out by hand
   EXPECT_EQ(cell(0.09F, 0.11F, -0.11F, 0.2F), (VoxelIndex{0, 1, -1}));
 }
 

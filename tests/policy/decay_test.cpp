@@ -7,7 +7,7 @@
 namespace sluice::policy {
 namespace {
 
-TEST(DecayWeights, NewestIsHeaviest) {  // algorithms §5.3
+TEST(DecayWeights, NewestIsHeaviest) {  // worked out by hand
   const auto weights = decay_weights(3, 0.8);
   ASSERT_EQ(weights.size(), 3u);
   EXPECT_NEAR(weights[0], 0.4098, 5e-5);

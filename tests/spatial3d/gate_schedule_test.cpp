@@ -35,7 +35,7 @@ bool mentions(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-// The column "FLOPs left" of algorithms §3.3, recomputed there from S=1659 and 61 other tokens.
+// FLOPs left, worked out apart from the code for S=1659 and 61 other tokens.
 TEST(GateSchedule, PresetsLeaveTheFlopsOfTheTable) {
   const std::vector<std::pair<std::string, double>> table{
       {"class-default", 47.8}, {"scanqa", 70.0}, {"sqa3d", 70.0},       {"run-llava-3d", 64.0},
@@ -49,7 +49,7 @@ TEST(GateSchedule, PresetsLeaveTheFlopsOfTheTable) {
   }
 }
 
-// algorithms §3.3: "the logged schedule .8/.5/.2 leaves 62.9 %".
+// The schedule in the published log.
 TEST(GateSchedule, TheLoggedScheduleLeavesWhatWasDerived) {
   const auto counts = layer_counts(staged({{8, .8}, {16, .5}, {24, .2}}), published_tokens);
   EXPECT_NEAR(100 * flops_left(counts, published_tokens, ModelSize{}), 62.9, 0.05);

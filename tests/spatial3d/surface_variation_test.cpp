@@ -200,6 +200,25 @@ TEST(SurfaceVariation, IsWhatTheDefinitionSays) {
   }
 }
 
+TEST(SurfaceVariation, CubesHaveTheLargerOfTheirTwoSizes) {
+  test::Random random(702);
+  std::vector<Point> points;
+  for (int i = 0; i < 300; ++i) points.push_back(test::random_point(random, 0.3));
+  const auto same = [&](float voxel_size, std::int32_t voxels) {
+    const auto set = test::voxels_of(points, voxel_size);
+    const SurfaceVariationOptions both{.voxel_size = voxel_size};
+    const SurfaceVariationOptions one{
+        .voxel_size = voxel_size, .cube_voxels = voxels, .cube_metres = 0};
+    const auto a = shapes(set, both), b = shapes(set, one);
+    for (std::size_t row = 0; row < a.size(); ++row) EXPECT_EQ(a[row].relief, b[row].relief);
+  };
+  same(0.01F, 15);
+  same(0.02F, 8);
+  same(0.03F, 5);
+  same(0.1F, 5);
+  same(0.001F, 64);
+}
+
 TEST(SurfaceVariation, UpdatesGiveWhatStartingOverGives) {
   SurfaceVariationOptions exact = options;
   exact.tolerance = 0;
@@ -301,6 +320,7 @@ TEST(SurfaceVariation, RefusesImpossibleOptions) {
   refused([](auto& o) { o.voxel_size = std::numeric_limits<float>::quiet_NaN(); });
   refused([](auto& o) { o.near_radius = 0; });
   refused([](auto& o) { o.cube_voxels = 0; });
+  refused([](auto& o) { o.cube_metres = -1; });
   refused([](auto& o) { o.min_neighbours = 3; });
   refused([](auto& o) { o.isolated = -1; });
   refused([](auto& o) { o.tolerance = 2; });

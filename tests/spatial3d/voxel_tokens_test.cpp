@@ -30,7 +30,7 @@ constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 constexpr float infinite = std::numeric_limits<float>::infinity();
 
 TEST(VoxelTokens, RoundsToTheNearestCell) {
-  // The vector of algorithms §5: 0.09, 0.11 and −0.11 m at 0.2 m.
+  // Worked out by hand: 0.09, 0.11 and −0.11 m at 0.2 m.
   const auto result = pool(points_at({0.09F, 0, 0, 0.11F, 0, 0, -0.11F, 0, 0}));
   ASSERT_EQ(result.tokens.size(), 3);
   std::vector<std::int32_t> cells;

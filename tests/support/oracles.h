@@ -18,7 +18,7 @@ struct OracleClusters {
   double margin = 1e300;     // smallest relative gap between two values that a decision compared
 };
 
-/// Density peaks as algorithms §1.4 step 2 and 3 define them.
+/// Density peaks as HoliTom defines them.
 inline OracleClusters density_peaks(const Matrix& rows, int centres, int neighbours) {
   const auto n = static_cast<int>(rows.size());
   const double width = static_cast<double>(rows[0].size());
@@ -89,7 +89,7 @@ struct OracleSegmentation {
   std::vector<std::pair<std::int64_t, std::int64_t>> segments;
 };
 
-/// The dynamic program of algorithms §1.2, with G recounted for every window.
+/// The dynamic program of HoliTom, with G recounted for every window.
 /// redundant[f][p]: position p of frame f+1 looks like that of frame f.
 inline OracleSegmentation segment(const std::vector<std::vector<bool>>& redundant,
                                   std::int64_t frames, std::int64_t positions,

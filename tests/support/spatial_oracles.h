@@ -1,5 +1,5 @@
 // Plain double-precision versions of back-projection and voxel tokens, written from their
-// definitions (algorithms §3.1 and the headers): what the engine is held against.
+// definitions: what the engine is held against.
 #pragma once
 
 #include <algorithm>

@@ -8,7 +8,7 @@
 namespace sluice::temporal {
 namespace {
 
-/// algorithms §5.1: four frames of three positions, segments (0,1) and (2,3).
+/// Worked out by hand: four frames of three positions, segments (0,1) and (2,3).
 std::vector<SegmentSupply> test_vector() {
   return {{{0, 1}, 2, {1, 1}, {0, 0}}, {{2, 3}, 3, {0, 0}, {0, 0}}};
 }

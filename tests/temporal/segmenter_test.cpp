@@ -27,7 +27,7 @@ std::vector<Segment> run(Segmenter& segmenter, const std::vector<std::vector<boo
 }
 
 TEST(Segmenter, TheTestVector) {
-  // algorithms §5.1: dp = [0,2,2,5], segments (0,1) and (2,3).
+  // worked out by hand: dp = [0,2,2,5], segments (0,1) and (2,3).
   Segmenter segmenter(3, {1024, 0});
   const auto segments =
       run(segmenter, {{true, true, false}, {true, false, false}, {true, true, true}}, 3);

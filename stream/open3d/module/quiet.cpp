@@ -1,9 +1,14 @@
 #include "stream/open3d/module/quiet.h"
 
-#include <omp.h>
 #include <open3d/utility/Logging.h>
 
 #include <mutex>
+
+// Of OpenMP. Its header comes with one compiler's implementation; Open3D may use another's.
+extern "C" {
+int omp_get_max_active_levels();
+void omp_set_max_active_levels(int levels);
+}
 
 namespace sluice::stream::module {
 

@@ -1,6 +1,8 @@
-// A project that uses Sluice as installed: reduces a stream of frames, groups points by voxel and,
-// where the library has sockets, sends a segment to itself.
+// A project that uses Sluice as installed: reduces a stream of frames, groups points by voxel, maps
+// a view with depth and, where the library has sockets, sends a segment to itself.
 #include <sluice/kernels/voxel_pool.h>
+#include <sluice/spatial3d/spatial_reducer.h>
+#include <sluice/stream/pose.h>
 #include <sluice/temporal/video_reducer.h>
 
 #include <cstdio>
@@ -34,6 +36,22 @@ int main() {
   sluice::kernels::VoxelGroups groups;
   sluice::kernels::group_by_voxel(resources, points, 0.2f, groups);
   if (groups.size() != 1) return 1;
+
+  sluice::stream::Source camera;
+  camera.grid_rows = camera.grid_cols = 2;
+  sluice::spatial3d::SpatialReducerOptions spatial;
+  spatial.retain = 0.5;
+  sluice::spatial3d::SpatialReducer mapper(resources, camera, spatial);
+  sluice::stream::SpatialFrame view;
+  view.features.reshape(sluice::kernels::DType::f32, {4, 3});
+  for (auto& value : view.features.as<float>()) value = 1.0f;
+  view.depth.reshape(sluice::kernels::DType::f32, {8, 8});
+  for (auto& value : view.depth.as<float>()) value = 2.0f;
+  view.intrinsics = {8, 8, 3.5, 3.5};
+  view.pose = sluice::stream::identity_pose();
+  sluice::spatial3d::SpatialUpdate update;
+  mapper.push(view, update);
+  if (update.voxels != 4 || update.decision.keep.size() != 2) return 1;
 
 #ifdef HAS_IO
   sluice::stream::PacketSender sender("tcp://127.0.0.1:*");

@@ -1,0 +1,72 @@
+#include "policy/packet_rows.h"
+
+#include <cstddef>
+#include <cstring>
+#include <vector>
+
+namespace sluice::policy {
+namespace {
+
+void copy_features(const kernels::TensorView& from, std::span<const std::int32_t> rows,
+                   const RowLimits& limits, kernels::Tensor& to) {
+  const std::int64_t width = from.size(1);
+  to.reshape(kernels::DType::f32, {limits.rows, limits.width});  // keeps what it has, if enough
+  to.reshape(from.dtype(), {std::ssize(rows), width});
+  const std::size_t bytes = static_cast<std::size_t>(width) * item_size(from.dtype());
+  auto* target = static_cast<std::byte*>(to.data());
+  for (const std::int32_t row : rows) {
+    std::memcpy(target, from.row(row), bytes);
+    target += bytes;
+  }
+}
+
+/// Columns have `per_row` numbers per token, as for_each_column() says.
+template <typename Value>
+void copy_column(std::span<const Value> from, std::span<const std::int32_t> rows,
+                 std::int64_t per_row, const RowLimits& limits, std::vector<Value>& to) {
+  to.clear();
+  if (from.empty()) return;
+  to.reserve(static_cast<std::size_t>(limits.rows * per_row));
+  for (const std::int32_t row : rows) {
+    const auto begin = from.begin() + row * per_row;
+    to.insert(to.end(), begin, begin + per_row);
+  }
+}
+
+}  // namespace
+
+void copy_kept_rows(const stream::TokenBatch& tokens, std::span<const std::int64_t> key,
+                    std::span<const float> score, const Choice& choice, const RowLimits& limits,
+                    stream::TokenBatch& batch) {
+  const std::span<const std::int32_t> rows = choice.keep;
+  const auto copy = [&](const auto& from, std::int64_t per_row, auto& to) {
+    copy_column(std::span(from), rows, per_row, limits, to);
+  };
+  batch.source = tokens.source;
+  copy_features(tokens.features, rows, limits, batch.features);
+  copy(key, 1, batch.key);
+  copy(tokens.frame, 1, batch.frame);
+  copy(tokens.frame_last, 1, batch.frame_last);
+  copy(tokens.pts, 1, batch.pts);
+  copy(tokens.pts_last, 1, batch.pts_last);
+  copy(tokens.position, 1, batch.position);
+  copy(tokens.xyz, 3, batch.xyz);
+  copy(tokens.weight, 1, batch.weight);
+  copy(score, 1, batch.score);
+  copy(tokens.kind, 1, batch.kind);
+  batch.reason.reserve(static_cast<std::size_t>(limits.rows));
+  batch.reason.assign(choice.reason.begin(), choice.reason.end());
+}
+
+void clear_rows(stream::TokenBatch& batch) noexcept {
+  if (batch.features.defined()) batch.features.truncate(0);
+  stream::for_each_column(batch, [](const char*, auto& values, std::int64_t) { values.clear(); });
+}
+
+void set_no_rows(const stream::Source& source, stream::TokenBatch& batch) {
+  clear_rows(batch);
+  batch.source = source;
+  batch.features.reshape(kernels::DType::f32, {0, std::int64_t{source.feature_width}});
+}
+
+}  // namespace sluice::policy

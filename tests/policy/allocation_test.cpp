@@ -1,0 +1,121 @@
+// Promise 7, its parts: after reserve(), history and selectors don't go to the heap.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "policy/attention_history.h"
+#include "policy/selector.h"
+#include "tests/support/random_clip.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SLUICE_COUNTS_ALLOCATIONS 0  // the sanitizer has its own operator new
+#else
+#define SLUICE_COUNTS_ALLOCATIONS 1
+#endif
+
+namespace {
+std::atomic<std::int64_t> allocations{0};
+}
+
+#if SLUICE_COUNTS_ALLOCATIONS
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  ++allocations;
+  const auto step = static_cast<std::size_t>(alignment);
+  if (void* memory = std::aligned_alloc(step, (size + step - 1) / step * step)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
+#endif
+
+namespace sluice::policy {
+namespace {
+
+constexpr std::int64_t most = 120;
+
+TEST(PolicyAllocation, HistoryHasNoneAfterReserve) {
+  if (SLUICE_COUNTS_ALLOCATIONS == 0) GTEST_SKIP() << "a sanitizer counts them in its own way";
+  test::Random random(931);
+  AttentionHistory history({.forget_after = 10});
+  history.reserve(most);
+  std::vector<std::int64_t> keys(most);
+  std::vector<float> attention(most), scores(most);
+  const std::int64_t before = allocations;
+  for (std::int64_t tick = 0; tick < 300; ++tick) {
+    const auto n = static_cast<std::size_t>(random.integer(0, most));
+    for (std::size_t i = 0; i < n; ++i) {
+      keys[i] = random.integer(0, 1'000'000);  // always new ones
+      attention[i] = static_cast<float>(random.uniform());
+    }
+    const std::span now(keys.data(), n);
+    (void)history.push(tick - random.integer(0, 4), now, std::span(attention).first(n));
+    (void)history.scores(now, std::span(scores).first(n));
+    if (tick % 100 == 99) history.clear();
+  }
+  EXPECT_EQ(allocations, before);
+}
+
+TEST(PolicyAllocation, SelectorsHaveNoneAfterReserve) {
+  if (SLUICE_COUNTS_ALLOCATIONS == 0) GTEST_SKIP() << "a sanitizer counts them in its own way";
+  test::Random random(932);
+  kernels::Resources resources(1);
+  const std::int64_t width = 64;
+  const auto features = test::clip_tensor(
+      test::random_clip(random, {1, most, width}, {.twin = 0.3}), {1, most, width});
+  std::vector<std::int64_t> key(most);
+  std::vector<float> semantic(most), action(most);
+  std::vector<std::uint8_t> finite(most, 1);
+  std::vector<std::int32_t> unsent(most), position(most);
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    key[i] = static_cast<std::int64_t>(i);
+    position[i] = static_cast<std::int32_t>(i);
+  }
+  const std::vector<std::int32_t> pinned{3, 30};
+  for (const auto name : selector_names()) {
+    const auto selector = make_selector(name);
+    selector->reserve(most, width);
+    Choice choice;
+    choice.keep.reserve(most);
+    choice.reason.reserve(most);
+    const std::int64_t before = allocations;
+    for (int round = 0; round < 100; ++round) {
+      for (std::size_t i = 0; i < key.size(); ++i) {
+        semantic[i] = static_cast<float>(random.uniform());
+        action[i] = static_cast<float>(random.uniform());
+        unsent[i] = static_cast<std::int32_t>(random.integer(1, 9));
+        finite[i] = random.chance(0.95) ? 1 : 0;
+      }
+      const Candidates candidates{.features = features.view()[0],
+                                  .key = key,
+                                  .semantic = semantic,
+                                  .action = action,
+                                  .finite = finite,
+                                  .pinned = pinned,
+                                  .unsent_for = unsent,
+                                  .grid = {10, 12},
+                                  .position = position};
+      selector->select(resources, candidates, random.integer(2, most), 0.1, choice);
+    }
+    EXPECT_EQ(allocations, before) << name;
+  }
+}
+
+}  // namespace
+}  // namespace sluice::policy
