@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <utility>
 
 #include "kernels/error.h"
@@ -21,57 +22,37 @@ void refuse(bool given, const char* option, const InputOptions& input, const cha
   if (given) throw input_error(option, "given for " + input.input, expected);
 }
 
+/// A source whose frames are given poses other than the recording's own.
+class ReplacedPoses final : public stream::SpatialSource {
+ public:
+  using Replace = std::function<void(SpatialFrame& frame)>;
+  ReplacedPoses(std::unique_ptr<SpatialSource> source, Replace replace)
+      : source_(std::move(source)), replace_(std::move(replace)) {}
+
+  [[nodiscard]] const stream::Source& source() const override { return source_->source(); }
+  [[nodiscard]] bool next(SpatialFrame& frame) override {
+    if (!source_->next(frame)) return false;
+    replace_(frame);
+    return true;
+  }
+  [[nodiscard]] stream::InputStatistics statistics() const override {
+    return source_->statistics();
+  }
+  [[nodiscard]] std::optional<std::int64_t> frame_count() const override {
+    return source_->frame_count();
+  }
+
+ private:
+  std::unique_ptr<SpatialSource> source_;
+  Replace replace_;
+};
+
 /// A camera that does not move, whatever the recording says.
-class FixedPoses final : public stream::SpatialSource {
- public:
-  explicit FixedPoses(std::unique_ptr<SpatialSource> source) : source_(std::move(source)) {}
-
-  [[nodiscard]] const stream::Source& source() const override { return source_->source(); }
-  [[nodiscard]] bool next(SpatialFrame& frame) override {
-    if (!source_->next(frame)) return false;
-    frame.pose = stream::identity_pose();
-    frame.pose_estimated = false;
-    frame.pose_assumed = true;
-    return true;
-  }
-  [[nodiscard]] stream::InputStatistics statistics() const override {
-    return source_->statistics();
-  }
-  [[nodiscard]] std::optional<std::int64_t> frame_count() const override {
-    return source_->frame_count();
-  }
-
- private:
-  std::unique_ptr<SpatialSource> source_;
-};
-
-/// Frames with the poses of an estimator instead of the recording's own.
-class EstimatedPoses final : public stream::SpatialSource {
- public:
-  /// `latest`: what the estimator said of the frame that `source` delivered last.
-  EstimatedPoses(std::unique_ptr<SpatialSource> source,
-                 std::shared_ptr<std::optional<stream::Pose>> latest)
-      : source_(std::move(source)), latest_(std::move(latest)) {}
-
-  [[nodiscard]] const stream::Source& source() const override { return source_->source(); }
-  [[nodiscard]] bool next(SpatialFrame& frame) override {
-    if (!source_->next(frame)) return false;
-    frame.pose = *latest_;
-    frame.pose_estimated = frame.pose.has_value();
-    frame.pose_assumed = false;
-    return true;
-  }
-  [[nodiscard]] stream::InputStatistics statistics() const override {
-    return source_->statistics();
-  }
-  [[nodiscard]] std::optional<std::int64_t> frame_count() const override {
-    return source_->frame_count();
-  }
-
- private:
-  std::unique_ptr<SpatialSource> source_;
-  std::shared_ptr<std::optional<stream::Pose>> latest_;
-};
+void assume_identity(SpatialFrame& frame) {
+  frame.pose = stream::identity_pose();
+  frame.pose_estimated = false;
+  frame.pose_assumed = true;
+}
 
 std::optional<stream::Pose> track(stream::RgbdOdometry& odometry, const stream::RgbdView& view,
                                   const std::optional<stream::Pose>& known) {
@@ -161,9 +142,15 @@ OpenSpatialInput open_rgbd(const InputOptions& input, std::optional<double> fram
   };
   open.source = std::move(source);
   if (poses == PoseChoice::estimate)
-    open.source = std::make_unique<EstimatedPoses>(std::move(open.source), latest);
+    // What the estimator said of the frame that was delivered last.
+    open.source =
+        std::make_unique<ReplacedPoses>(std::move(open.source), [latest](SpatialFrame& frame) {
+          frame.pose = *latest;
+          frame.pose_estimated = frame.pose.has_value();
+          frame.pose_assumed = false;
+        });
   if (poses == PoseChoice::identity)
-    open.source = std::make_unique<FixedPoses>(std::move(open.source));
+    open.source = std::make_unique<ReplacedPoses>(std::move(open.source), assume_identity);
   return open;
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/cpu/nearest_row.h"
 #include "kernels/cpu/pairwise_distances.h"
 #include "kernels/top_k.h"
 
@@ -11,23 +12,6 @@ namespace sluice::kernels {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-
-/// The smallest exact distance from row i to the rows that `include` admits, and the lowest index
-/// that attains it; {∞, −1} if there is none.
-template <typename Include>
-std::pair<double, std::int64_t> nearest(const PairwiseDistances& distances, std::int64_t i,
-                                        Include&& include) {
-  double limit = infinity;
-  for (std::int64_t j = 0; j < distances.size(); ++j)
-    if (include(j)) limit = std::min(limit, distances.bounds(i, j).high);
-  std::pair<double, std::int64_t> best{infinity, -1};
-  for (std::int64_t j = 0; j < distances.size(); ++j) {
-    if (!include(j) || distances.bounds(i, j).low > limit) continue;
-    const double distance = distances.exact(i, j);
-    if (best.second < 0 || distance < best.first) best = {distance, j};
-  }
-  return best;
-}
 
 /// Mean of the k smallest squared distances in row i, the row itself included.
 double mean_of_nearest(const PairwiseDistances& distances, std::int64_t i, std::int64_t k,
@@ -100,7 +84,7 @@ void density_peaks(Resources& resources, const TensorView& rows, std::int64_t ce
   };
   pool.parallel_for(n, [&](std::int64_t i, int) {
     const auto [distance, j] =
-        nearest(distances, i, [&](std::int64_t other) { return denser(other, i); });
+        nearest_row(distances, i, [&](std::int64_t other) { return denser(other, i); });
     workspace.separation[static_cast<std::size_t>(i)] = distance;
   });
   for (std::size_t i = 0; i < size; ++i) {
@@ -123,7 +107,7 @@ void density_peaks(Resources& resources, const TensorView& rows, std::int64_t ce
   }
   pool.parallel_for(n, [&](std::int64_t i, int) {
     if (workspace.is_centre[static_cast<std::size_t>(i)] != 0) return;
-    const auto [distance, centre] = nearest(distances, i, [&](std::int64_t j) {
+    const auto [distance, centre] = nearest_row(distances, i, [&](std::int64_t j) {
       return workspace.is_centre[static_cast<std::size_t>(j)] != 0;
     });
     const auto index = std::lower_bound(peaks.centres.begin(), peaks.centres.end(), centre);

@@ -5,25 +5,13 @@
 #include <numeric>
 
 #include "kernels/cpu/cosine_distances.h"
+#include "kernels/cpu/nearest_row.h"
 #include "kernels/row_operations.h"
 
 namespace sluice::kernels {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-
-/// The smallest exact distance from row i to the rows that `include` admits; ∞ if there is none.
-template <typename Include>
-double nearest(const CosineDistances& distances, std::int64_t i, Include&& include) {
-  double limit = infinity;
-  for (std::int64_t j = 0; j < distances.size(); ++j)
-    if (include(j)) limit = std::min(limit, distances.bounds(i, j).high);
-  double best = infinity;
-  for (std::int64_t j = 0; j < distances.size(); ++j)
-    if (include(j) && distances.bounds(i, j).low <= limit)
-      best = std::min(best, distances.exact(i, j));
-  return best;
-}
 
 /// The greedy choice, with bounds on every row's distance to its nearest selected row.
 class Selection {
@@ -89,7 +77,7 @@ class Selection {
       const auto at = static_cast<std::size_t>(i);
       double distance = workspace_.low[at];
       if (workspace_.low[at] != workspace_.high[at]) {
-        distance = nearest(distances_, i, [&](std::int64_t j) { return include(i, j); });
+        distance = nearest_row(distances_, i, [&](std::int64_t j) { return include(i, j); }).first;
         workspace_.low[at] = workspace_.high[at] = distance;
       }
       if (best < 0 || distance > best_distance) {

@@ -160,18 +160,20 @@ void distinctness(Resources& resources, const TensorView& frame,
   });
 }
 
-void mark_finite(Resources& resources, const TensorView& features, std::span<std::uint8_t> finite) {
-  const auto& kernels = resources.rows();
+bool is_finite_row(const cpu::RowKernels& kernels, const TensorView& features, std::int64_t row) {
+  const std::byte* elements = features.row(row);
   const DType dtype = features.dtype();
   const std::int64_t width = features.size(1);
-  resources.pool().parallel_for(features.size(0), [&](std::int64_t p, int) {
-    const std::byte* row = features.row(p);
-    float unused = 0;
-    float square = 0;
-    kernels.dot_and_square(row, row, dtype, width, &unused, &square);
-    // In f32 the square of large elements overflows; in f64 that of no f32 does.
-    finite[static_cast<std::size_t>(p)] =
-        std::isfinite(square) || std::isfinite(kernels.dot_f64(row, row, dtype, width));
+  float unused = 0;
+  float square = 0;
+  kernels.dot_and_square(elements, elements, dtype, width, &unused, &square);
+  // In f32 the square of large elements overflows; in f64 that of no f32 does.
+  return std::isfinite(square) || std::isfinite(kernels.dot_f64(elements, elements, dtype, width));
+}
+
+void mark_finite(Resources& resources, const TensorView& features, std::span<std::uint8_t> finite) {
+  resources.pool().parallel_for(features.size(0), [&](std::int64_t row, int) {
+    finite[static_cast<std::size_t>(row)] = is_finite_row(resources.rows(), features, row);
   });
 }
 

@@ -38,6 +38,10 @@ void blend_clusters(Resources& resources, std::span<const float> rows, std::int6
 void distinctness(Resources& resources, const TensorView& frame,
                   std::span<const std::uint8_t> finite, std::span<float> score);
 
+/// True if no element of a row is NaN or infinite. features [N,D] of a feature type.
+[[nodiscard]] bool is_finite_row(const cpu::RowKernels& kernels, const TensorView& features,
+                                 std::int64_t row);
+
 /// finite[p] = 1 if no element of row p is NaN or infinite, else 0. features [N,D] of a feature
 /// type; finite [N].
 void mark_finite(Resources& resources, const TensorView& features, std::span<std::uint8_t> finite);

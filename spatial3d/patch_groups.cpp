@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include "kernels/row_operations.h"
 #include "spatial3d/voxel_update.h"
 #include "stream/pose.h"
 
@@ -35,7 +36,7 @@ class Placer {
     if (key == kernels::no_voxel || is_too_far(xyz))
       return static_cast<std::int64_t>(DropReason::outside);
     const auto& features = view_.features;
-    if (!is_finite_row(kernels_, features.row(patch), features.dtype(), features.size(1)))
+    if (!kernels::is_finite_row(kernels_, features, patch))
       return static_cast<std::int64_t>(DropReason::non_finite);
     return key;
   }

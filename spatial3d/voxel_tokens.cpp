@@ -8,6 +8,7 @@
 
 #include "kernels/error.h"
 #include "kernels/point_sampling.h"
+#include "kernels/row_operations.h"
 #include "kernels/voxel_pool.h"
 
 namespace sluice::spatial3d {
@@ -42,26 +43,6 @@ void check(const TensorView& features, std::span<const float> xyz,
     throw input_error("token cap", concat(options.max_tokens), "0 (none) or more");
 }
 
-/// Whether no element of a row has all bits of `exponent` set.
-template <typename Bits>
-bool is_finite(const std::byte* row, std::int64_t width, Bits exponent) {
-  Bits found = 0;
-  for (std::int64_t d = 0; d < width; ++d) {
-    Bits bits;
-    std::memcpy(&bits, row + static_cast<std::size_t>(d) * sizeof(Bits), sizeof(Bits));
-    found |= static_cast<Bits>((bits & exponent) == exponent);
-  }
-  return found == 0;
-}
-
-bool is_finite_row(const TensorView& features, std::int64_t row) {
-  switch (features.dtype()) {
-    case DType::f16: return is_finite<std::uint16_t>(features.row(row), features.size(1), 0x7c00);
-    case DType::bf16: return is_finite<std::uint16_t>(features.row(row), features.size(1), 0x7f80);
-    default: return is_finite<std::uint32_t>(features.row(row), features.size(1), 0x7f800000);
-  }
-}
-
 /// All voxels with their mean features. A point with NaN or infinity among its features would spoil
 /// its voxel's mean: it is taken out of `xyz` and marked. Those points are found by the means they
 /// spoiled, so that the features are read once.
@@ -75,11 +56,12 @@ void pool(kernels::Resources& resources, const TensorView& features, std::vector
   group_and_pool();
   bool spoiled = false;
   for (std::int64_t v = 0; v < groups.size(); ++v) {
-    if (is_finite_row(pooled, v)) continue;
+    if (kernels::is_finite_row(resources.rows(), pooled, v)) continue;
     const auto voxel = static_cast<std::size_t>(v);
     for (std::int32_t m = groups.first[voxel]; m < groups.first[voxel + 1]; ++m) {
       const auto point = static_cast<std::size_t>(groups.member[static_cast<std::size_t>(m)]);
-      if (is_finite_row(features, static_cast<std::int64_t>(point))) continue;
+      if (kernels::is_finite_row(resources.rows(), features, static_cast<std::int64_t>(point)))
+        continue;
       std::fill_n(xyz.begin() + static_cast<std::ptrdiff_t>(3 * point), 3,
                   std::numeric_limits<float>::quiet_NaN());
       assignment[point] = static_cast<std::int32_t>(DropReason::non_finite);

@@ -125,14 +125,6 @@ void add_places(const PatchView& view, std::span<const std::int32_t> patches, Vo
 
 }  // namespace
 
-bool is_finite_row(const RowKernels& kernels, const void* row, DType dtype, std::int64_t width) {
-  float unused = 0;
-  float square = 0;
-  kernels.dot_and_square(row, row, dtype, width, &unused, &square);
-  // The square of a finite row may overflow in f32, not in f64.
-  return std::isfinite(square) || std::isfinite(kernels.dot_f64(row, row, dtype, width));
-}
-
 void add_patches(const RowKernels& kernels, const PatchView& view,
                  std::span<const std::int32_t> patches, RowScratch& scratch, VoxelRecord& record,
                  float* sum) noexcept {

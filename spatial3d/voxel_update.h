@@ -38,10 +38,6 @@ class RowScratch {
   std::int64_t width_ = 0;
 };
 
-/// True if no element of a row is NaN or infinite.
-[[nodiscard]] bool is_finite_row(const kernels::cpu::RowKernels& kernels, const void* row,
-                                 kernels::DType dtype, std::int64_t width);
-
 /// Adds `patches` (ascending, at least one, all in this voxel) to a voxel. The sums grow patch by
 /// patch, so that they don't depend on how patches are spread over frames.
 void add_patches(const kernels::cpu::RowKernels& kernels, const PatchView& view,

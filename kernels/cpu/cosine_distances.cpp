@@ -4,11 +4,11 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/cpu/lower_gram.h"
+
 namespace sluice::kernels {
 namespace {
 
-/// Rows of the Gram matrix per task; small enough to spread a triangle evenly over the threads.
-constexpr std::int64_t rows_per_task = 24;
 /// Sums of squares from here on could overflow an f32 product.
 constexpr double largest_square = 1e36;
 
@@ -17,22 +17,13 @@ constexpr double largest_square = 1e36;
 CosineDistances::CosineDistances(Resources& resources, std::int64_t n, std::int64_t width,
                                  MaxMinWorkspace& workspace)
     : kernels_(&resources.rows()), workspace_(workspace), n_(n), width_(width) {
-  const auto pairs = static_cast<std::size_t>(n * n);
-  workspace.gram.assign(pairs, 0.0F);
-  workspace.exact.assign(pairs, std::numeric_limits<double>::quiet_NaN());
-  workspace.square.resize(static_cast<std::size_t>(n));
   const float* rows = workspace.rows.data();
-  const std::int64_t tasks = (n + rows_per_task - 1) / rows_per_task;
-  resources.pool().parallel_for(tasks, [&](std::int64_t task, int) {
-    // Long rows of the triangle first, so that no thread is left with one at the end.
-    const std::int64_t begin = (tasks - 1 - task) * rows_per_task;
-    const std::int64_t end = std::min(begin + rows_per_task, n);
-    for (std::int64_t d = 0; d < width; d += cpu::gram_block)
-      kernels_->add_gram(rows, width, begin, end, 0, end, d, std::min(d + cpu::gram_block, width),
-                         workspace.gram.data(), n);
-    for (std::int64_t i = begin; i < end; ++i)
-      workspace.square[static_cast<std::size_t>(i)] =
-          kernels_->dot_f64(rows + i * width, rows + i * width, DType::f32, width);
+  lower_gram(resources, rows, n, width, workspace.gram);
+  workspace.exact.assign(static_cast<std::size_t>(n * n), std::numeric_limits<double>::quiet_NaN());
+  workspace.square.resize(static_cast<std::size_t>(n));
+  resources.pool().parallel_for(n, [&](std::int64_t i, int) {
+    const float* row = rows + i * width;
+    workspace.square[static_cast<std::size_t>(i)] = kernels_->dot_f64(row, row, DType::f32, width);
   });
   // |g − exact| ≤ error·Σ|a||b| ≤ error·norm·norm, and a little for dividing by the norms; f32
   // products below its range are lost altogether.

@@ -2,31 +2,17 @@
 
 #include <limits>
 
+#include "kernels/cpu/lower_gram.h"
+
 namespace sluice::kernels {
-namespace {
-
-/// Rows of the Gram matrix per task; small enough to spread a triangle evenly over the threads.
-constexpr std::int64_t rows_per_task = 24;
-
-}  // namespace
 
 PairwiseDistances::PairwiseDistances(Resources& resources, const float* rows, std::int64_t n,
                                      std::int64_t width, PairwiseWorkspace& workspace)
     : kernels_(&resources.rows()), rows_(rows), n_(n), width_(width) {
-  std::vector<float>& gram = workspace.gram;
-  gram.assign(static_cast<std::size_t>(n * n), 0.0f);
-  gram_ = gram.data();
+  lower_gram(resources, rows, n, width, workspace.gram);
+  gram_ = workspace.gram.data();
   workspace.exact.assign(static_cast<std::size_t>(n * n), -1.0);
   exact_ = &workspace.exact;
-  const std::int64_t tasks = (n + rows_per_task - 1) / rows_per_task;
-  resources.pool().parallel_for(tasks, [&](std::int64_t task, int) {
-    // Long rows of the triangle first, so that no thread is left with one at the end.
-    const std::int64_t begin = (tasks - 1 - task) * rows_per_task;
-    const std::int64_t end = std::min(begin + rows_per_task, n);
-    for (std::int64_t d = 0; d < width; d += cpu::gram_block)
-      kernels_->add_gram(rows, width, begin, end, 0, end, d, std::min(d + cpu::gram_block, width),
-                         gram.data(), n);
-  });
 
   // |g_ij| errs by at most error·|row_i||row_j| ≤ error·(norm_i + norm_j)/2, each norm by
   // error·norm: together 2·error·(norm_i + norm_j). The norms themselves are known to within the

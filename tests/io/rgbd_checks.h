@@ -10,6 +10,7 @@
 #include "kernels/error.h"
 #include "stream/io/rgbd_source.h"
 #include "tests/io/clip_maker.h"
+#include "tests/support/error_messages.h"
 
 namespace sluice::test {
 
@@ -48,21 +49,5 @@ inline ReadRgbd read_rgbd(const std::filesystem::path& folder,
   read.statistics = source.statistics();
   return read;
 }
-
-/// The message of the sluice::Error of kind input that `action` must throw.
-template <typename Action>
-std::string input_error_of(Action&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), Error::Kind::input) << error.what();
-    return error.what();
-  }
-  ADD_FAILURE() << "no error";
-  return {};
-}
-
-#define EXPECT_CONTAINS(text, part) \
-  EXPECT_NE(std::string(text).find(part), std::string::npos) << "in: " << (text)
 
 }  // namespace sluice::test

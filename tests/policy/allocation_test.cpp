@@ -1,49 +1,10 @@
 // Promise 7, its parts: after reserve(), history and selectors don't go to the heap.
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
 #include "policy/attention_history.h"
 #include "policy/selector.h"
+#include "tests/support/allocation_counter.h"
 #include "tests/support/random_clip.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SLUICE_COUNTS_ALLOCATIONS 0  // the sanitizer has its own operator new
-#else
-#define SLUICE_COUNTS_ALLOCATIONS 1
-#endif
-
-namespace {
-std::atomic<std::int64_t> allocations{0};
-}
-
-#if SLUICE_COUNTS_ALLOCATIONS
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  ++allocations;
-  const auto step = static_cast<std::size_t>(alignment);
-  if (void* memory = std::aligned_alloc(step, (size + step - 1) / step * step)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::align_val_t) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
-}
-#endif
 
 namespace sluice::policy {
 namespace {
@@ -51,13 +12,13 @@ namespace {
 constexpr std::int64_t most = 120;
 
 TEST(PolicyAllocation, HistoryHasNoneAfterReserve) {
-  if (SLUICE_COUNTS_ALLOCATIONS == 0) GTEST_SKIP() << "a sanitizer counts them in its own way";
+  if (!test::counts_allocations()) GTEST_SKIP() << "a sanitizer counts them in its own way";
   test::Random random(931);
   AttentionHistory history({.forget_after = 10});
   history.reserve(most);
   std::vector<std::int64_t> keys(most);
   std::vector<float> attention(most), scores(most);
-  const std::int64_t before = allocations;
+  const std::int64_t before = test::allocations();
   for (std::int64_t tick = 0; tick < 300; ++tick) {
     const auto n = static_cast<std::size_t>(random.integer(0, most));
     for (std::size_t i = 0; i < n; ++i) {
@@ -69,11 +30,11 @@ TEST(PolicyAllocation, HistoryHasNoneAfterReserve) {
     (void)history.scores(now, std::span(scores).first(n));
     if (tick % 100 == 99) history.clear();
   }
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(test::allocations(), before);
 }
 
 TEST(PolicyAllocation, SelectorsHaveNoneAfterReserve) {
-  if (SLUICE_COUNTS_ALLOCATIONS == 0) GTEST_SKIP() << "a sanitizer counts them in its own way";
+  if (!test::counts_allocations()) GTEST_SKIP() << "a sanitizer counts them in its own way";
   test::Random random(932);
   kernels::Resources resources(1);
   const std::int64_t width = 64;
@@ -94,7 +55,7 @@ TEST(PolicyAllocation, SelectorsHaveNoneAfterReserve) {
     Choice choice;
     choice.keep.reserve(most);
     choice.reason.reserve(most);
-    const std::int64_t before = allocations;
+    const std::int64_t before = test::allocations();
     for (int round = 0; round < 100; ++round) {
       for (std::size_t i = 0; i < key.size(); ++i) {
         semantic[i] = static_cast<float>(random.uniform());
@@ -113,7 +74,7 @@ TEST(PolicyAllocation, SelectorsHaveNoneAfterReserve) {
                                   .position = position};
       selector->select(resources, candidates, random.integer(2, most), 0.1, choice);
     }
-    EXPECT_EQ(allocations, before) << name;
+    EXPECT_EQ(test::allocations(), before) << name;
   }
 }
 

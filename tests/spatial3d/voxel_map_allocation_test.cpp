@@ -1,50 +1,12 @@
 // A map that has its memory does not allocate: growth apart, frames cost no trip to the heap.
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
 #include <vector>
 
 #include "spatial3d/voxel_map.h"
+#include "tests/support/allocation_counter.h"
 #include "tests/support/box_scene.h"
 #include "tests/support/map_frames.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SLUICE_COUNTS_ALLOCATIONS 0  // the sanitizer has its own operator new; none are counted
-#else
-#define SLUICE_COUNTS_ALLOCATIONS 1
-#endif
-
-namespace {
-std::atomic<std::int64_t> allocations{0};
-}
-
-#if SLUICE_COUNTS_ALLOCATIONS
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  ++allocations;
-  const auto step = static_cast<std::size_t>(alignment);
-  if (void* memory = std::aligned_alloc(step, (size + step - 1) / step * step)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::align_val_t) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
-}
-#endif
 
 namespace sluice::spatial3d {
 namespace {
@@ -80,10 +42,10 @@ TEST(VoxelMapAllocation, NoneInSteadyState) {
     }
   };
   for (std::int32_t i = 0; i < 3; ++i) lap(i);
-  const std::int64_t before = allocations;
+  const std::int64_t before = test::allocations();
   added = seen_through = evicted = 0;
   for (std::int32_t i = 3; i < 6; ++i) lap(i);
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(test::allocations(), before);
   EXPECT_GT(added, 0);
   EXPECT_GT(seen_through, 0);
   EXPECT_GT(evicted, 0);

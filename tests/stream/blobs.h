@@ -1,4 +1,4 @@
-// What the tests of the stream formats share: blobs made by hand, samples, and expected errors.
+// What the tests of the stream formats share: blobs made by hand and samples.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -19,8 +19,11 @@
 #include "stream/feedback.h"
 #include "stream/packet.h"
 #include "stream/safetensors.h"
+#include "tests/support/error_messages.h"
 
 namespace sluice::stream::test {
+
+using sluice::test::input_error_of;
 
 /// A blob with any header, right or wrong, and `data_size` bytes 0, 1, 2 … of data.
 inline std::vector<std::byte> raw_blob(std::string_view header, std::size_t data_size) {
@@ -31,22 +34,6 @@ inline std::vector<std::byte> raw_blob(std::string_view header, std::size_t data
   for (std::size_t i = 0; i < data_size; ++i) blob[8 + header.size() + i] = std::byte(i % 251);
   return blob;
 }
-
-/// The message of the sluice::Error of kind input that `action` must throw.
-template <typename Action>
-std::string input_error_of(Action&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), Error::Kind::input) << error.what();
-    return error.what();
-  }
-  ADD_FAILURE() << "no error";
-  return {};
-}
-
-#define EXPECT_CONTAINS(text, part) \
-  EXPECT_NE(std::string(text).find(part), std::string::npos) << "in: " << (text)
 
 /// A folder that goes away with the test.
 class TemporaryFolder {
