@@ -35,6 +35,10 @@ int run(int argc, char** argv) {
   apps::add_recv(app, globals, action);
   apps::add_sample(app, globals, action);
   apps::add_calibrate(app, globals, action);
+  apps::add_bench(app, globals, action);
+  apps::add_keys(app, globals, action);
+  apps::add_loop(app, globals, action);
+  apps::add_model(app, globals, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

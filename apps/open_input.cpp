@@ -65,7 +65,8 @@ std::unique_ptr<stream::FrameSource> open_endpoint(const InputOptions& options,
   stream::FeatureReceiverOptions receiver;
   receiver.socket.allow_remote = options.allow_remote;
   receiver.open_timeout_s = options.timeout_s;
-  receiver.idle_timeout_s = options.timeout_s;
+  receiver.socket.latest_only = options.newest_only;
+  if (!options.newest_only) receiver.idle_timeout_s = options.timeout_s;
   receiver.stop = &stop;
   return std::make_unique<stream::FeatureReceiver>(options.input, receiver);
 }

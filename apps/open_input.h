@@ -25,6 +25,9 @@ struct InputOptions {
   double image_rate = stream::VideoReaderOptions{}.image_rate;
   double timeout_s = stream::VideoReaderOptions{}.timeout_s;
   bool allow_remote = false;
+  /// Live features, as a control loop wants them: frames that were not read in time are dropped,
+  /// and silence does not end the input.
+  bool newest_only = false;
 };
 
 /// What a command takes: videos and features from files; 3-D recordings, too; or live sources, too.

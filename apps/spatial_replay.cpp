@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <exception>
 #include <system_error>
 
@@ -17,6 +16,7 @@
 #include "apps/report/units.h"
 #include "apps/spatial_pictures.h"
 #include "apps/spatial_run.h"
+#include "apps/terminal_notes.h"
 #include "apps/token_ply.h"
 #include "kernels/error.h"
 
@@ -55,15 +55,6 @@ void print_summary(const stream::SpatialTrace& trace, const fs::path& output) {
   if (trace.skipped_input > 0)
     fmt::print(stderr, "sluice: {} damaged or incomplete frames were skipped\n",
                trace.skipped_input);
-}
-
-/// What was odd, for whoever sits at the terminal; all of it is in summary.json.
-void print_notes(const std::vector<std::string>& notes) {
-  constexpr std::size_t most = 8;
-  for (std::size_t i = 0; i < std::min(most, notes.size()); ++i)
-    fmt::print(stderr, "sluice: note: {}\n", notes[i]);
-  if (notes.size() > most)
-    fmt::print(stderr, "sluice: note: {} more in summary.json\n", notes.size() - most);
 }
 
 /// Throws if not a single token could be made, with the reason that is behind most of it.

@@ -30,7 +30,8 @@ def processor():
 
 def commit():
     name = command_output("git", "rev-parse", "--short=12", "HEAD") or "unknown"
-    changed = command_output("git", "status", "--porcelain", "--", "kernels", "temporal", "spatial3d", "bench", ":!bench/results")
+    changed = command_output("git", "status", "--porcelain", "--", "kernels", "stream", "temporal",
+                             "spatial3d", "policy", "apps", "bench", ":!bench/results")
     return name + (" with uncommitted changes" if changed else "")
 
 

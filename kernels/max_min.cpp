@@ -11,81 +11,72 @@
 namespace sluice::kernels {
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr float infinity = std::numeric_limits<float>::infinity();
 
-/// The greedy choice, with bounds on every row's distance to its nearest selected row.
+/// The greedy choice. Every row's distance to its nearest selected row is known within the slack of
+/// the distances.
 class Selection {
  public:
   Selection(const CosineDistances& distances, MaxMinWorkspace& workspace)
       : distances_(distances), workspace_(workspace), n_(distances.size()) {
-    const auto size = static_cast<std::size_t>(n_);
-    workspace_.selected.assign(size, 0);
-    workspace_.low.assign(size, infinity);
-    workspace_.high.assign(size, infinity);
+    workspace_.nearest.assign(static_cast<std::size_t>(n_), infinity);
   }
 
   void select_first() {
-    for (std::int64_t i = 0; i < n_; ++i)
-      for (std::int64_t j = 0; j < i; ++j) {
-        tighten(i, distances_.bounds(i, j));
-        tighten(j, distances_.bounds(i, j));
-      }
-    const std::int64_t first = farthest([this](std::int64_t i, std::int64_t j) { return i != j; });
-    std::fill(workspace_.low.begin(), workspace_.low.end(), infinity);
-    std::fill(workspace_.high.begin(), workspace_.high.end(), infinity);
+    for (std::int64_t i = 0; i < n_; ++i) {
+      const float* to_others = distances_.row(i);
+      workspace_.nearest[static_cast<std::size_t>(i)] =
+          *std::min_element(to_others, to_others + n_);
+    }
+    const std::int64_t first = farthest([](std::int64_t) { return true; });
+    std::fill(workspace_.nearest.begin(), workspace_.nearest.end(), infinity);
     select(first);
   }
 
   void select_next() {
-    select(farthest([this](std::int64_t, std::int64_t j) {
-      return workspace_.selected[static_cast<std::size_t>(j)] != 0;
-    }));
+    select(farthest([this](std::int64_t j) { return is_selected(j); }));
+  }
+
+  [[nodiscard]] bool is_selected(std::int64_t i) const noexcept {
+    return workspace_.nearest[static_cast<std::size_t>(i)] == -infinity;
   }
 
  private:
-  void tighten(std::int64_t i, const CosineDistances::Bounds& bounds) noexcept {
-    double& low = workspace_.low[static_cast<std::size_t>(i)];
-    double& high = workspace_.high[static_cast<std::size_t>(i)];
-    low = std::min(low, bounds.low);
-    high = std::min(high, bounds.high);
-  }
-
-  void select(std::int64_t row) {
-    workspace_.selected[static_cast<std::size_t>(row)] = 1;
+  void select(std::int64_t row) noexcept {
+    float* nearest = workspace_.nearest.data();
+    const float* to_row = distances_.row(row);
     for (std::int64_t i = 0; i < n_; ++i)
-      if (workspace_.selected[static_cast<std::size_t>(i)] == 0)
-        tighten(i, distances_.bounds(i, row));
+      nearest[i] = nearest[i] < to_row[i] ? nearest[i] : to_row[i];
+    nearest[row] = -infinity;
   }
 
-  /// The row that is not selected whose nearest among include(row, ·) is farthest.
+  /// The row that is not selected whose nearest among those that `include` admits is farthest.
   template <typename Include>
   [[nodiscard]] std::int64_t farthest(Include&& include) {
-    double limit = -infinity;
-    for (std::int64_t i = 0; i < n_; ++i)
-      if (workspace_.selected[static_cast<std::size_t>(i)] == 0)
-        limit = std::max(limit, workspace_.low[static_cast<std::size_t>(i)]);
-    std::vector<std::int32_t>& contenders = workspace_.order;
-    contenders.clear();
-    for (std::int64_t i = 0; i < n_; ++i)
-      if (workspace_.selected[static_cast<std::size_t>(i)] == 0 &&
-          workspace_.high[static_cast<std::size_t>(i)] >= limit)
-        contenders.push_back(static_cast<std::int32_t>(i));
+    find_contenders();
+    const std::vector<std::int32_t>& contenders = workspace_.order;
     if (contenders.size() == 1) return contenders.front();
     std::int64_t best = -1;
-    double best_distance = -infinity;
+    double best_distance = -std::numeric_limits<double>::infinity();
     for (const std::int32_t i : contenders) {
-      const auto at = static_cast<std::size_t>(i);
-      double distance = workspace_.low[at];
-      if (workspace_.low[at] != workspace_.high[at]) {
-        distance = nearest_row(distances_, i, [&](std::int64_t j) { return include(i, j); }).first;
-        workspace_.low[at] = workspace_.high[at] = distance;
-      }
+      const double distance =
+          nearest_row(distances_, i, [&](std::int64_t j) { return i != j && include(j); }).first;
       if (best < 0 || distance > best_distance) {
         best = i;
         best_distance = distance;
       }
     }
     return best;
+  }
+
+  /// Rows that can't be ruled out, ascending.
+  void find_contenders() {
+    const std::vector<float>& nearest = workspace_.nearest;
+    const float limit = *std::max_element(nearest.begin(), nearest.end()) - 2 * distances_.slack();
+    workspace_.order.clear();
+    for (std::int64_t i = 0; i < n_; ++i)
+      if (nearest[static_cast<std::size_t>(i)] >= limit && !is_selected(i))
+        workspace_.order.push_back(static_cast<std::int32_t>(i));
   }
 
   const CosineDistances& distances_;
@@ -110,12 +101,11 @@ void check(const TensorView& features, std::span<const std::int32_t> candidates)
 void MaxMinWorkspace::reserve(std::int64_t n, std::int64_t width) {
   const auto size = static_cast<std::size_t>(n);
   rows.reserve(size * static_cast<std::size_t>(width));
-  gram.reserve(size * size);
+  distance.reserve(size * size);
   exact.reserve(size * size);
   square.reserve(size);
-  low.reserve(size);
-  high.reserve(size);
-  selected.reserve(size);
+  unit.reserve(size);
+  nearest.reserve(size);
   order.reserve(size);
 }
 
@@ -139,8 +129,7 @@ void max_min(Resources& resources, const TensorView& features,
   selection.select_first();
   for (std::int64_t count = 1; count < keep; ++count) selection.select_next();
   for (std::int64_t i = 0; i < n; ++i)
-    if (workspace.selected[static_cast<std::size_t>(i)] != 0)
-      kept.push_back(static_cast<std::int32_t>(i));
+    if (selection.is_selected(i)) kept.push_back(static_cast<std::int32_t>(i));
 }
 
 }  // namespace sluice::kernels

@@ -13,12 +13,12 @@ namespace sluice::kernels {
 
 /// Scratch memory that is kept between calls.
 struct MaxMinWorkspace {
-  std::vector<float> rows;        // [n,D] widened
-  std::vector<float> gram;        // [n,n] lower triangle
-  std::vector<double> exact;      // [n,n] lower triangle; NaN where not asked for yet
-  std::vector<double> square;     // [n]
-  std::vector<double> low, high;  // [n] bounds of the distance to the nearest selected row
-  std::vector<std::uint8_t> selected;
+  std::vector<float> rows;      // [n,D] widened
+  std::vector<float> distance;  // [n,n] within the slack; infinite on the diagonal
+  std::vector<double> exact;    // [n,n] lower triangle; NaN where not asked for yet
+  std::vector<double> square;   // [n]; NaN where not asked for yet
+  std::vector<float> unit;      // [n] 1 / length, 0 where that is 0
+  std::vector<float> nearest;   // [n] distance to the nearest selected row; −∞: is selected
   std::vector<std::int32_t> order;
 
   /// After this, calls with up to n rows of `width` allocate nothing.

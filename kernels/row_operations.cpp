@@ -150,12 +150,16 @@ void distinctness(Resources& resources, const TensorView& frame,
     const auto at = static_cast<std::size_t>(p);
     score[at] = 0;
     if (!(lengths[p] > 0)) return;
-    thread_local std::vector<float> row;
-    row.resize(static_cast<std::size_t>(width));
-    kernels.load(row.data(), frame.row(p), dtype, width);
+    thread_local std::vector<float> widened;
+    const void* row = frame.row(p);
+    if (dtype != DType::f32) {
+      widened.resize(static_cast<std::size_t>(width));
+      kernels.load(widened.data(), row, dtype, width);
+      row = widened.data();
+    }
     float dot = 0;
     float row_square = 0;
-    kernels.dot_and_square(mean, row.data(), DType::f32, width, &dot, &row_square);
+    kernels.dot_and_square(mean, row, DType::f32, width, &dot, &row_square);
     score[at] = 1.0f - dot * lengths[p] * scale;
   });
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/error.h"
+#include "kernels/touched_memory.h"
 
 namespace sluice::policy {
 namespace {
@@ -41,13 +42,12 @@ AttentionHistory::AttentionHistory(const AttentionHistoryOptions& options) : opt
 
 void AttentionHistory::reserve(std::int64_t n) {
   const auto keys = static_cast<std::size_t>(std::max<std::int64_t>(n, 0));
-  for (auto& tick : window_) tick.sent.reserve(keys);
+  for (auto& tick : window_) kernels::reserve_touched(tick.sent, keys);
   // Every tick brings at most n new keys; they are carried for forget_after ticks.
   const std::size_t carried = keys * static_cast<std::size_t>(options_.forget_after);
   const std::size_t known = carried + keys * window_.size();
-  carried_.reserve(known);  // all three change places
-  known_.reserve(known);
-  scratch_.reserve(known);
+  for (auto* list : {&carried_, &known_, &scratch_})  // all three change places
+    kernels::reserve_touched(*list, known);
 }
 
 bool AttentionHistory::push(std::int64_t tick, std::span<const std::int64_t> keys,
@@ -102,8 +102,15 @@ bool AttentionHistory::scores(std::span<const std::int64_t> keys, std::span<floa
 
 void AttentionHistory::clear() noexcept {
   ticks_in_window_ = 0;
+  mean_of_sent_ = 0;
   carried_.clear();
   known_.clear();
+}
+
+double AttentionHistory::mean_of(const std::vector<Attention>& sent) noexcept {
+  double sum = 0;
+  for (const Attention& token : sent) sum += token.value;
+  return sum / static_cast<double>(sent.size());
 }
 
 /// Of the tick that is the age-th newest, 1 = newest; not normalised.
@@ -147,14 +154,19 @@ void AttentionHistory::drop_oldest() {
 
 void AttentionHistory::update_scores() {
   known_ = carried_;
-  double sum = 0;
+  double sum = 0, sum_of_sent = 0, weighted_means = 0;
   for (std::int64_t i = 0; i < ticks_in_window_; ++i) {
     const double of_tick = weight(ticks_in_window_ - i);
-    follow(known_, window_[static_cast<std::size_t>(i)], of_tick, scratch_);
+    const Tick& tick = window_[static_cast<std::size_t>(i)];
+    follow(known_, tick, of_tick, scratch_);
     known_.swap(scratch_);
     sum += of_tick;
+    if (tick.sent.empty()) continue;
+    sum_of_sent += of_tick;
+    weighted_means += of_tick * mean_of(tick.sent);
   }
   for (Known& known : known_) known.score /= sum;
+  mean_of_sent_ = sum_of_sent > 0 ? weighted_means / sum_of_sent : 0;
 }
 
 }  // namespace sluice::policy

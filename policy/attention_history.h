@@ -42,6 +42,9 @@ class AttentionHistory {
   /// a history of zeros is no history. Cheapest with ascending keys. Throws sluice::Error for
   /// unequal lengths.
   bool scores(std::span<const std::int64_t> keys, std::span<float> scores) const;
+  /// What a token that was sent received on average, in the window's ticks that sent any, weighted
+  /// as in scores(); 0 if there were none. Unlike scores it says nothing of how many were sent.
+  [[nodiscard]] double mean_of_sent() const noexcept { return mean_of_sent_; }
   /// Ticks in the window, 0 to `window`.
   [[nodiscard]] std::int64_t size() const noexcept { return ticks_in_window_; }
   void clear() noexcept;
@@ -62,6 +65,7 @@ class AttentionHistory {
     std::int64_t absent_ticks;  ///< since it was last sent
   };
 
+  [[nodiscard]] static double mean_of(const std::vector<Attention>& sent) noexcept;
   [[nodiscard]] double weight(std::int64_t age) const noexcept;
   void follow(const std::vector<Known>& before, const Tick& tick, double weight,
               std::vector<Known>& after) const;
@@ -71,6 +75,7 @@ class AttentionHistory {
   AttentionHistoryOptions options_;
   std::vector<Tick> window_;  ///< ascending by number; one more than counts, to take in the next
   std::int64_t ticks_in_window_ = 0;
+  double mean_of_sent_ = 0;
   std::vector<Known> carried_;  ///< as of the tick before the window; all lists ascend by key
   std::vector<Known> known_;    ///< as of the newest tick
   std::vector<Known> scratch_;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "kernels/error.h"
+#include "kernels/touched_memory.h"
 
 namespace sluice::policy {
 namespace {
@@ -25,7 +26,7 @@ FeedbackLedger::FeedbackLedger(std::int64_t limit) {
 void FeedbackLedger::reserve(std::int64_t sources, std::int64_t tokens) {
   for (auto& sent : ring_) {
     sent.keys.resize(static_cast<std::size_t>(sources));
-    for (auto& keys : sent.keys) keys.reserve(static_cast<std::size_t>(tokens));
+    for (auto& keys : sent.keys) kernels::reserve_touched(keys, static_cast<std::size_t>(tokens));
   }
 }
 

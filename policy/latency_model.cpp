@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/error.h"
+#include "kernels/touched_memory.h"
 
 namespace sluice::policy {
 namespace {
@@ -41,10 +42,10 @@ double select(std::vector<double>& values, std::size_t rank) {
 
 LatencyModel::LatencyModel(const LatencyModelOptions& options) : options_(checked(options)) {
   const auto size = static_cast<std::size_t>(options.window);
-  window_.reserve(size);
-  residuals_.reserve(size);
-  is_stray_.reserve(size);
-  scratch_.reserve(std::max(size, size * (size - 1) / 2));
+  kernels::reserve_touched(window_, size);
+  kernels::reserve_touched(residuals_, size);
+  kernels::reserve_touched(is_stray_, size);
+  kernels::reserve_touched(scratch_, std::max(size, size * (size - 1) / 2));
   stray_outliers_.ring.resize(static_cast<std::size_t>(options.outlier_memory));
 }
 

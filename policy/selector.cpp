@@ -32,6 +32,8 @@ void check_lengths(const Candidates& candidates) {
   same("finite marks", candidates.finite.size());
   if (!candidates.action.empty()) same("action scores", candidates.action.size());
   if (!candidates.unsent_for.empty()) same("counts of ticks unsent", candidates.unsent_for.size());
+  if (!candidates.novelty.empty()) same("novelties", candidates.novelty.size());
+  if (!candidates.distinctness.empty()) same("distinctnesses", candidates.distinctness.size());
   if (!candidates.position.empty()) same("positions", candidates.position.size());
 }
 
@@ -60,9 +62,10 @@ void check_pinned(const Candidates& candidates, std::int64_t keep) {
 
 void Selector::reserve(std::int64_t n, std::int64_t width) {
   const auto size = static_cast<std::size_t>(n);
-  for (auto* bytes : {&reason_, &mark_}) bytes->reserve(size);
-  for (auto* rows : {&eligible_, &chosen_}) rows->reserve(size);
-  unsent_.reserve(size);
+  for (auto* bytes : {&reason_, &mark_, &evident_reason_}) bytes->reserve(size);
+  for (auto* rows : {&eligible_, &chosen_, &finite_rows_}) rows->reserve(size);
+  for (auto* values : {&unsent_, &eligible_evidence_}) values->reserve(size);
+  evidence_.reserve(n);
   reserve_scratch(n, width);
 }
 
@@ -85,6 +88,7 @@ void Selector::select(kernels::Resources& resources, const Candidates& candidate
     refresh(candidates, std::min(share, keep - taken_));
   }
   find_eligible(candidates);
+  if (keep - taken_ < std::ssize(eligible_)) take_evident(candidates, keep - taken_);
   const std::int64_t places = keep - taken_;
   if (places > 0 && places < std::ssize(eligible_))
     take_chosen(places, choose(resources, candidates, {eligible_, mark_}, places, chosen_));
@@ -130,6 +134,46 @@ void Selector::refresh(const Candidates& candidates, std::int64_t places) {
   kernels::top_k(unsent_, places, chosen_);
   for (const std::int32_t index : chosen_)
     take(eligible_[static_cast<std::size_t>(index)], KeepReason::refresh);
+}
+
+/// Fills `evidence_`.
+void Selector::weigh_evidence(const Candidates& candidates, const EvidenceWeights& weights) {
+  finite_rows_.clear();
+  for (std::size_t row = 0; row < candidates.finite.size(); ++row)
+    if (candidates.finite[row] != 0) finite_rows_.push_back(static_cast<std::int32_t>(row));
+  const auto add = [&](std::span<const float> level, double weight, KeepReason reason) {
+    if (!level.empty()) add_level(level, finite_rows_, weight, reason, evidence_);
+  };
+  const bool has_action = std::any_of(candidates.action.begin(), candidates.action.end(),
+                                      [](float score) { return score > 0; });
+  evidence_.begin(std::ssize(finite_rows_));
+  add(candidates.semantic, has_action ? 0.5 : 1.0, candidates.semantic_reason);
+  if (has_action) add(candidates.action, 0.5, KeepReason::attention);
+  add(candidates.novelty, weights.novelty, KeepReason::novelty);
+  if (candidates.semantic_reason != KeepReason::saliency)
+    add(candidates.distinctness, weights.saliency, KeepReason::saliency);
+}
+
+/// Of so many places, the share that goes to what most speaks for.
+void Selector::take_evident(const Candidates& candidates, std::int64_t places) {
+  const EvidenceWeights weights = evidence_weights();
+  const auto share = kernels::round_half_even(weights.share * static_cast<double>(places));
+  if (share <= 0) return;
+  weigh_evidence(candidates, weights);
+  eligible_evidence_.clear();
+  evident_reason_.clear();
+  for (std::size_t i = 0; i < finite_rows_.size(); ++i) {
+    if (mark_[static_cast<std::size_t>(finite_rows_[i])] == 0) continue;
+    eligible_evidence_.push_back(evidence_.sum[i]);
+    evident_reason_.push_back(evidence_.reason[i]);
+  }
+  kernels::top_k(eligible_evidence_, share, chosen_);
+  for (const std::int32_t index : chosen_) {
+    const auto at = static_cast<std::size_t>(index);
+    if (eligible_evidence_[at] > 0)
+      take(eligible_[at], static_cast<KeepReason>(evident_reason_[at]));
+  }
+  find_eligible(candidates);
 }
 
 /// Takes `chosen_`, and doesn't trust it.

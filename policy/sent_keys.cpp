@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "kernels/touched_memory.h"
+
 namespace sluice::policy {
 namespace {
 
@@ -13,9 +15,9 @@ constexpr std::int64_t remembered_ticks = 64;
 void SentKeys::reserve(std::int64_t n) {
   const auto keys = static_cast<std::size_t>(std::max<std::int64_t>(n, 0));
   const std::size_t most = keys * (remembered_ticks + 1);
-  known_.reserve(most);
-  scratch_.reserve(most);
-  offered_.reserve(keys);
+  kernels::reserve_touched(known_, most);
+  kernels::reserve_touched(scratch_, most);
+  kernels::reserve_touched(offered_, keys);
 }
 
 void SentKeys::record(std::span<const std::int64_t> keys, std::span<const std::int32_t> rows) {

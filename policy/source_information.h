@@ -10,7 +10,8 @@ namespace sluice::policy {
 /// What is known about one source in one tick; sums over the tokens it offers. All ≥ 0 and finite.
 struct SourceEvidence {
   std::int64_t rows = 0;
-  double semantic_attention = 0;  ///< of the histories; both 0: the model has not answered yet
+  /// Rows times what a token that was sent received on average; both 0: the model has not answered.
+  double semantic_attention = 0;
   double action_attention = 0;
   double distinctness = 0;  ///< read only if the model has answered on no source
   double factor = 1;        ///< the user's

@@ -1,14 +1,17 @@
 #include "policy/tick_engine.h"
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
 #include <utility>
 
 #include "kernels/error.h"
 #include "policy/feedback_check.h"
+#include "policy/sent_sizes.h"
 #include "policy/source_information.h"
 #include "policy/source_shares.h"
 #include "policy/source_state.h"
+#include "stream/fixed_shape.h"
 #include "stream/json.h"
 
 namespace sluice::policy {
@@ -26,10 +29,13 @@ void check(const TickEngineOptions& options) {
   if (options.sources.empty()) throw input_error("tick engine", "no sources", "at least one");
   if (!(options.refresh_share >= 0 && options.refresh_share <= 1))
     throw input_error("tick engine", concat("refresh share ", options.refresh_share), "0 to 1");
+  if (!(options.novelty.threshold >= 0 && options.novelty.threshold <= 1))
+    throw input_error("tick engine", concat("novelty threshold ", options.novelty.threshold),
+                      "0 to 1");
   std::int64_t floors = 0;
   for (std::size_t i = 0; i < options.sources.size(); ++i) {
     const TickSourceOptions& source = options.sources[i];
-    floors += std::min({source.floor, source.cap.value_or(source.floor), source.max_rows});
+    floors += std::min(source.floor, most_kept(source, options.fixed_shape));
     for (std::size_t j = 0; j < i; ++j)
       if (source.id == options.sources[j].id)
         throw input_error("tick engine", concat("source ", stream::in_quotes(source.id), " twice"),
@@ -50,12 +56,13 @@ struct TickEngine::State {
   [[nodiscard]] std::int64_t decide_budget(std::chrono::nanoseconds deadline);
   [[nodiscard]] bool share();
   void add_totals();
-  void fill(const TickInputs& inputs, stream::Packet& packet) const;
+  void fill(const TickInputs& inputs, stream::Packet& packet);
   void fill_empty(const TickInputs& inputs, stream::Packet& packet) const noexcept;
   void commit(const TickInputs& inputs, const stream::Packet& packet);
 
   [[nodiscard]] bool belongs(const stream::Feedback& feedback) const noexcept;
   void apply(const stream::Feedback& feedback);
+  void learn_latency(const stream::Feedback& feedback) noexcept;
   [[nodiscard]] std::size_t index_of(std::string_view source) const noexcept;
   void fail(const char* what) noexcept { problem.assign(what, 0, longest_problem); }
 
@@ -65,6 +72,7 @@ struct TickEngine::State {
   std::unique_ptr<Selector> selector;
   std::unique_ptr<BudgetController> controller;
   FeedbackLedger ledger;
+  SentSizes sent_sizes;
   std::vector<double> clock_s;  ///< [stale_after], of sent packets, by tick modulo stale_after
   std::int64_t episode = 0;
   std::int64_t sequence = 0;
@@ -91,16 +99,16 @@ TickEngine::State::State(kernels::Resources& resources_of_engine,
       controller(make_budget_controller(options.budget)),
       ledger(options.stale_after) {
   check(options);
-  std::int64_t most_rows = 0, most_width = 0, most_kept = 0;
+  std::int64_t most_rows = 0, most_width = 0, most_sent = 0;
   sources.reserve(options.sources.size());
   for (const TickSourceOptions& source : options.sources) {
-    sources.emplace_back(source, options);
+    sources.emplace_back(source, options, selector->evidence_weights());
     most_rows = std::max(most_rows, source.max_rows);
     most_width = std::max(most_width, source.max_width);
-    most_kept = std::max(most_kept, sources.back().most_kept());
+    most_sent = std::max(most_sent, sources.back().most_batch_rows());
   }
   selector->reserve(most_rows, most_width);
-  ledger.reserve(std::ssize(sources), most_kept);
+  ledger.reserve(std::ssize(sources), most_sent);
   clock_s.resize(static_cast<std::size_t>(options.stale_after));
   problem.reserve(longest_problem);
   evidence.resize(sources.size());
@@ -175,7 +183,7 @@ void TickEngine::State::add_totals() {
   }
 }
 
-void TickEngine::State::fill(const TickInputs& inputs, stream::Packet& packet) const {
+void TickEngine::State::fill(const TickInputs& inputs, stream::Packet& packet) {
   packet.stream = options.stream;
   packet.sequence = sequence;
   packet.tick = inputs.tick;
@@ -202,9 +210,11 @@ void TickEngine::State::fill_empty(const TickInputs& inputs,
 
 void TickEngine::State::commit(const TickInputs& inputs, const stream::Packet& packet) {
   (void)ledger.sent(inputs.tick, episode, packet.kept);
+  sent_sizes.record(inputs.tick, packet.kept);
   for (std::size_t i = 0; i < sources.size(); ++i) {
-    ledger.sent_keys(i, packet.batches[i].key);
-    sources[i].record_sent();
+    const stream::TokenBatch& batch = packet.batches[i];
+    ledger.sent_keys(i, std::span(batch.key).first(static_cast<std::size_t>(valid_rows(batch))));
+    sources[i].record_sent(resources, batch);
   }
   clock_s[static_cast<std::size_t>(inputs.tick) % clock_s.size()] = inputs.clock_s;
   last_tick = inputs.tick;
@@ -221,13 +231,15 @@ std::size_t TickEngine::State::index_of(std::string_view source) const noexcept 
 
 /// Whether lengths and values fit the packet of that tick.
 bool TickEngine::State::belongs(const stream::Feedback& feedback) const noexcept {
-  if (!is_well_formed(feedback)) return false;
+  // Before anything that takes longer with more of them: this is the tick's thread.
+  if (feedback.sources.size() > sources.size() || !is_well_formed(feedback)) return false;
   return std::all_of(feedback.sources.begin(), feedback.sources.end(), [&](const auto& of_source) {
     const std::size_t source = index_of(of_source.source);
     if (source == sources.size()) return false;
     const auto sent = std::ssize(ledger.keys(feedback.tick, source));
-    return is_attention_on(sent, of_source.semantic_attention) &&
-           is_attention_on(sent, of_source.action_attention);
+    const std::int64_t rows = sources[source].batch_rows(sent);
+    return is_attention_on(rows, of_source.semantic_attention) &&
+           is_attention_on(rows, of_source.action_attention);
   });
 }
 
@@ -237,11 +249,17 @@ void TickEngine::State::apply(const stream::Feedback& feedback) {
     const std::size_t source = index_of(of_source.source);
     sources[source].learn(feedback.tick, ledger.keys(feedback.tick, source), of_source);
   }
-  if (feedback.model_latency_ms)
-    controller->observe_latency(ledger.tokens(feedback.tick), *feedback.model_latency_ms);
+  learn_latency(feedback);
   if (feedback.action.defined())
     controller->observe_action(feedback.action.as<float>(),
                                clock_s[static_cast<std::size_t>(feedback.tick) % clock_s.size()]);
+}
+
+void TickEngine::State::learn_latency(const stream::Feedback& feedback) noexcept {
+  const auto& latency_ms = feedback.model_latency_ms;
+  if (!latency_ms || !(std::isfinite(*latency_ms) && *latency_ms >= 0)) return;
+  if (const auto tokens = sent_sizes.take(feedback.tick))
+    controller->observe_latency(*tokens, *latency_ms);
 }
 
 TickEngine::TickEngine(kernels::Resources& resources, const TickEngineOptions& options)
@@ -284,6 +302,7 @@ FeedbackFate TickEngine::feedback(const stream::Feedback& feedback) {
     return FeedbackFate::other_stream;
   }
   const FeedbackFate fate = state.ledger.judge(feedback.tick, feedback.episode);
+  if (fate == FeedbackFate::stale) state.learn_latency(feedback);
   if (fate != FeedbackFate::applied) return fate;
   if (!state.belongs(feedback)) {
     state.ledger.reject(feedback.tick);
@@ -296,14 +315,33 @@ FeedbackFate TickEngine::feedback(const stream::Feedback& feedback) {
 void TickEngine::reset(std::int64_t episode) {
   State& state = *state_;
   state.ledger.reset(episode);
+  state.sent_sizes.clear();
   for (SourceState& source : state.sources) source.reset();
   state.controller->reset();
   state.episode = episode;
   state.last_tick.reset();
 }
 
+/// Without a fixed shape, the budget bounds the rows of all sources together.
+std::size_t TickEngine::most_token_bytes() const noexcept {
+  const State& state = *state_;
+  const bool is_bounded =
+      state.options.fixed_shape == FixedShape::off && !state.options.published_warm_up;
+  std::int64_t all = 0, widest = 0;
+  for (const SourceState& source : state.sources) {
+    all += source.most_batch_rows() * source.most_row_bytes();
+    widest = std::max(widest, source.most_row_bytes());
+  }
+  return static_cast<std::size_t>(is_bounded ? std::min(all, state.options.budget.tokens * widest)
+                                             : all);
+}
+
 const FeedbackCounts& TickEngine::feedback_counts() const noexcept {
   return state_->ledger.counts();
+}
+
+std::span<const float> TickEngine::action_scores(std::size_t source) const noexcept {
+  return state_->sources[source].action_scores();
 }
 
 }  // namespace sluice::policy

@@ -30,6 +30,7 @@ install_packages() {
 build_packages=(build-essential cmake ninja-build pkg-config git ccache ca-certificates
   libthrust-dev libtbb-dev libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
   libzmq3-dev cppzmq-dev nlohmann-json3-dev libcli11-dev libfmt-dev
+  libtomlplusplus-dev libcpp-httplib-dev
   libopen3d-dev)
 test_packages=(libgtest-dev libgmock-dev googletest python3 python3-venv ffmpeg clang-format-16)
 lint_packages=(clang-format-16 clang-tidy-16)

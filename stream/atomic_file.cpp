@@ -103,17 +103,19 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
   }
 }
 
-void AtomicFile::commit() {
+void AtomicFile::commit(Flush flush) {
   const auto fail = [this](int error_number) {
     throw system_error(path_.string(),
                        "cannot be written: " + std::generic_category().message(error_number));
   };
   // Some file systems don't know fsync; that is no reason to lose the file.
-  if (::fsync(descriptor_) != 0 && errno != EINVAL && errno != ENOTSUP) fail(errno);
+  if (flush == Flush::yes && ::fsync(descriptor_) != 0 && errno != EINVAL && errno != ENOTSUP)
+    fail(errno);
   const int descriptor = std::exchange(descriptor_, -1);
   if (::close(descriptor) != 0 && errno != EINTR) fail(errno);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail(errno);
   temporary_.clear();
+  if (flush == Flush::no) return;
   // The new name outlives a power cut only once its folder is on the disk, too. Best effort.
   const auto folder = path_.has_parent_path() ? path_.parent_path() : std::filesystem::path(".");
   const int folder_descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -21,8 +21,11 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
 
   void write(std::span<const std::byte> bytes);
+  /// Without flushing, a power cut may leave it empty: for files that can be made again, and of
+  /// which there are too many to wait for the disk each time.
+  enum class Flush : bool { no, yes };
   /// Flushes to the disk and gives the file its name. Nothing may be written afterwards.
-  void commit();
+  void commit(Flush flush = Flush::yes);
 
  private:
   std::filesystem::path path_;       // where it will be; symbolic links are followed

@@ -11,7 +11,7 @@ namespace sluice::stream {
 
 /// "major.minor" of all messages and token files. Readers accept any minor of a major they know,
 /// and ignore keys they don't.
-inline constexpr std::string_view message_schema = "1.1";
+inline constexpr std::string_view message_schema = "1.2";
 
 /// The values of the key `sluice.message`.
 namespace message_kind {
@@ -21,12 +21,19 @@ inline constexpr std::string_view features = "features";
 inline constexpr std::string_view tokens = "tokens";
 }  // namespace message_kind
 
+namespace message_key {
+inline constexpr const char* kind = "sluice.message";
+inline constexpr const char* schema = "sluice.schema";
+inline constexpr const char* required = "sluice.requires";
+}  // namespace message_key
+
 /// Adds `sluice.message` and `sluice.schema`.
 void put_message_header(Metadata& metadata, std::string_view kind);
 
 /// What a reader must know in order not to misread a message: entries of `sluice.requires`.
 namespace message_feature {
 inline constexpr std::string_view spatial = "spatial";  ///< a token file of voxel tokens
+inline constexpr std::string_view mask = "mask";  ///< a packet with rows that are no tokens of it
 }  // namespace message_feature
 
 /// Throws sluice::Error unless the blob is of this kind and of a major version that we know, and

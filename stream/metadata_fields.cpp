@@ -1,6 +1,6 @@
 #include "stream/metadata_fields.h"
 
-#include <array>
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -11,10 +11,24 @@ namespace sluice::stream {
 namespace {
 
 template <typename Number>
-std::string format(Number value) {
-  std::array<char, 32> text{};  // the longest double takes 24
-  const auto result = std::to_chars(text.data(), text.data() + text.size(), value);
-  return {text.data(), result.ptr};
+char* write_number(char* out, std::size_t room, Number value) noexcept {
+  return std::to_chars(out, out + room, value).ptr;
+}
+
+template <typename Value>
+char* write_list(char* out, std::span<const Value> values) noexcept {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (i > 0) *out++ = ',';
+    out = write_number(out, longest_text(values.first(1)), values[i]);
+  }
+  return out;
+}
+
+template <typename Value>
+std::string text_of(const Value& value) {
+  std::string text(longest_text(value), '\0');
+  text.resize(static_cast<std::size_t>(write_text(text.data(), value) - text.data()));
+  return text;
 }
 
 /// The whole text as a number, or nothing.
@@ -43,25 +57,45 @@ std::int32_t parse_small_count(std::string_view text, const std::string& place) 
 
 }  // namespace
 
+char* write_text(char* out, std::int64_t value) noexcept {
+  return write_number(out, longest_text(value), value);
+}
+
+char* write_text(char* out, double value) noexcept {
+  return write_number(out, longest_text(value), value);
+}
+
+char* write_text(char* out, bool value) noexcept {
+  const std::string_view text = value ? "true" : "false";
+  return std::copy(text.begin(), text.end(), out);
+}
+
+char* write_text(char* out, std::span<const double> values) noexcept {
+  return write_list(out, values);
+}
+
+char* write_text(char* out, std::span<const std::int32_t> values) noexcept {
+  return write_list(out, values);
+}
+
 std::string to_text(std::int64_t value) {
-  return format(value);
+  return text_of(value);
 }
 
 std::string to_text(double value) {
-  return format(value);
+  return text_of(value);
 }
 
 std::string to_text(bool value) {
-  return value ? "true" : "false";
+  return text_of(value);
 }
 
 std::string to_text(std::span<const double> values) {
-  std::string text;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (i > 0) text += ',';
-    text += format(values[i]);
-  }
-  return text;
+  return text_of(values);
+}
+
+std::string to_text(std::span<const std::int32_t> values) {
+  return text_of(values);
 }
 
 std::vector<std::string> split(std::string_view text, char separator) {

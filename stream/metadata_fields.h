@@ -17,7 +17,33 @@ namespace sluice::stream {
 [[nodiscard]] std::string to_text(double value);
 [[nodiscard]] std::string to_text(bool value);                      ///< "true" or "false"
 [[nodiscard]] std::string to_text(std::span<const double> values);  ///< separated by commas
-std::string to_text(const char*) = delete;                          // would be a bool
+[[nodiscard]] std::string to_text(std::span<const std::int32_t> values);
+std::string to_text(const char*) = delete;  // would be a bool
+
+/// The same without going to the heap: writes to `out` and returns the end of what was written,
+/// at most longest_text() characters.
+char* write_text(char* out, std::int64_t value) noexcept;
+char* write_text(char* out, double value) noexcept;
+char* write_text(char* out, bool value) noexcept;
+char* write_text(char* out, std::span<const double> values) noexcept;
+char* write_text(char* out, std::span<const std::int32_t> values) noexcept;
+char* write_text(char* out, const char*) = delete;
+/// Of any value of this type, or of any so many values.
+[[nodiscard]] constexpr std::size_t longest_text(std::int64_t) noexcept {
+  return 20;
+}
+[[nodiscard]] constexpr std::size_t longest_text(double) noexcept {
+  return 24;
+}
+[[nodiscard]] constexpr std::size_t longest_text(bool) noexcept {
+  return 5;
+}
+[[nodiscard]] constexpr std::size_t longest_text(std::span<const double> values) noexcept {
+  return 25 * values.size();
+}
+[[nodiscard]] constexpr std::size_t longest_text(std::span<const std::int32_t> values) noexcept {
+  return 12 * values.size();
+}
 
 /// Splits at `separator`; no parts for an empty text.
 [[nodiscard]] std::vector<std::string> split(std::string_view text, char separator);

@@ -47,7 +47,7 @@ struct Packet {
   double retain = 1.0;         ///< share of the tokens that may be kept
   std::int64_t budget = 0;     ///< tokens that were allowed in this packet
   std::int64_t available = 0;  ///< tokens there were to choose from
-  std::int64_t kept = 0;       ///< tokens in this packet
+  std::int64_t kept = 0;       ///< tokens in this packet; held rows and padding are none
   RunningTotals totals;
   std::string settings_hash;                 ///< of everything that decides what is kept
   std::optional<std::int64_t> sent_unix_ns;  ///< wall clock, live packets only

@@ -5,6 +5,7 @@
 
 #include "kernels/error.h"
 #include "kernels/rounding.h"
+#include "stream/fixed_shape.h"
 
 namespace sluice::stream {
 namespace {
@@ -27,10 +28,14 @@ bool is_restart(const Packet& before, const Packet& now) {
 
 std::vector<std::string> PacketCheck::check(const Packet& packet) {
   std::vector<std::string> found;
-  if (previous_ && is_restart(*previous_, packet)) previous_.reset();
+  if (previous_ && is_restart(*previous_, packet)) {
+    previous_.reset();
+    shapes_.clear();
+  }
   check_counts(packet, found);
   check_totals(packet, found);
   check_sequence(packet, found);
+  check_shapes(packet, found);
   check_tokens(packet, found);
   ++packets_;
   tokens_ += packet.kept;
@@ -48,7 +53,7 @@ std::vector<std::string> PacketCheck::check(const Packet& packet) {
 
 void PacketCheck::check_counts(const Packet& packet, std::vector<std::string>& found) const {
   std::int64_t rows = 0;
-  for (const auto& batch : packet.batches) rows += batch.size();
+  for (const auto& batch : packet.batches) rows += chosen_rows(batch);
   if (rows != packet.kept) found.push_back(concat("holds ", rows, " tokens, says ", packet.kept));
   const std::int64_t expected = std::min(packet.budget, packet.available);
   if (packet.kept != expected)
@@ -100,6 +105,16 @@ void PacketCheck::check_sequence(const Packet& packet, std::vector<std::string>&
     found.emplace_back("the settings changed in mid-stream");
 }
 
+void PacketCheck::check_shapes(const Packet& packet, std::vector<std::string>& found) {
+  for (const auto& batch : packet.batches) {
+    if (batch.valid.empty()) continue;
+    const auto [shape, is_new] = shapes_.try_emplace(batch.source.id, batch.size());
+    if (!is_new && shape->second != batch.size())
+      found.push_back(
+          concat(batch.source.id, " has ", batch.size(), " rows; its shape was ", shape->second));
+  }
+}
+
 void PacketCheck::check_tokens(const Packet& packet, std::vector<std::string>& found) const {
   if (!packet.segment_first || !packet.segment_last) return;
   const std::int64_t frames =
@@ -110,7 +125,9 @@ void PacketCheck::check_tokens(const Packet& packet, std::vector<std::string>& f
     };
     // Columns are optional in the format; what is not there can't be wrong.
     const bool has_frames = !batch.frame.empty() && !batch.frame_last.empty();
-    for (std::size_t row = 0; row < static_cast<std::size_t>(batch.size()); ++row) {
+    const auto tokens = static_cast<std::size_t>(std::max<std::int64_t>(chosen_rows(batch), 0));
+    std::int64_t weight = 0;
+    for (std::size_t row = 0; row < tokens; ++row) {
       if (has_frames && (batch.frame[row] < *packet.segment_first ||
                          batch.frame_last[row] > *packet.segment_last ||
                          batch.frame[row] > batch.frame_last[row]))
@@ -118,11 +135,12 @@ void PacketCheck::check_tokens(const Packet& packet, std::vector<std::string>& f
       if (batch.source.positions() > 0 && !batch.position.empty() &&
           (batch.position[row] < 0 || batch.position[row] >= batch.source.positions()))
         report(row, "lies outside its grid");
-      if (!batch.weight.empty() && batch.weight[row] < 1) report(row, "stands for no input");
+      if (!batch.weight.empty()) {
+        if (batch.weight[row] < 1) report(row, "stands for no input");
+        weight = saturating_add(weight, batch.weight[row]);
+      }
       if (found.size() > 8) return;  // one broken packet need not fill the screen
     }
-    std::int64_t weight = 0;
-    for (const auto tokens : batch.weight) weight = saturating_add(weight, tokens);
     const double inputs =
         static_cast<double>(frames) * static_cast<double>(batch.source.positions());
     if (batch.source.positions() > 0 && static_cast<double>(weight) > inputs)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,10 +13,11 @@ namespace sluice::stream {
 
 /// Feed it every packet of one stream, in the order of arrival.
 ///
-/// Checked: exactly min(budget, available) tokens; for video streams, kept + unspent equals the
-/// rounded share of all tokens seen; segments and totals continue where the last packet ended, and
-/// what the sender says it dropped is missing here; tokens lie within their segment, on their grid,
-/// and stand for no more input than there was. A restarted sender (sequence 0 again) starts afresh.
+/// Checked: exactly min(budget, available) tokens, not counting held rows and padding; a fixed
+/// shape that stays what it is; for video streams, kept + unspent equals the rounded share of all
+/// tokens seen; segments and totals continue where the last packet ended, and what the sender says
+/// it dropped is missing here; tokens lie within their segment, on their grid, and stand for no
+/// more input than there was. A restarted sender (sequence 0 again) starts afresh.
 class PacketCheck {
  public:
   /// The violations found in this packet, in words; empty if there are none.
@@ -35,9 +37,11 @@ class PacketCheck {
   void check_counts(const Packet& packet, std::vector<std::string>& found) const;
   void check_totals(const Packet& packet, std::vector<std::string>& found) const;
   void check_sequence(const Packet& packet, std::vector<std::string>& found);
+  void check_shapes(const Packet& packet, std::vector<std::string>& found);
   void check_tokens(const Packet& packet, std::vector<std::string>& found) const;
 
-  std::optional<Packet> previous_;  // without its batches
+  std::optional<Packet> previous_;              // without its batches
+  std::map<std::string, std::int64_t> shapes_;  // rows of the sources that have a fixed shape
   std::int64_t packets_ = 0;
   std::int64_t tokens_ = 0;
   std::int64_t violations_ = 0;

@@ -9,24 +9,10 @@
 #include "stream/token_batch.h"
 
 namespace sluice::stream {
-namespace {
-
-std::string pair_text(std::int32_t first, std::int32_t second) {
-  return concat(first, ",", second);
-}
-
-}  // namespace
 
 void put_source(Metadata& metadata, const Source& source, const std::string& prefix) {
-  metadata[prefix + "grid"] = pair_text(source.grid_rows, source.grid_cols);
-  metadata[prefix + "image_size"] = pair_text(source.image_width, source.image_height);
-  metadata[prefix + "feature_width"] = to_text(std::int64_t{source.feature_width});
-  if (source.intrinsics) {
-    const std::array values{source.intrinsics->fx, source.intrinsics->fy, source.intrinsics->cx,
-                            source.intrinsics->cy};
-    metadata[prefix + "intrinsics"] = to_text(values);
-  }
-  if (source.pose) metadata[prefix + "pose"] = to_text(*source.pose);
+  for_each_source_field(
+      source, [&](const char* key, const auto& value) { metadata[prefix + key] = to_text(value); });
 }
 
 Source get_source(const MetadataReader& fields, std::string_view id, const std::string& prefix) {

@@ -87,7 +87,61 @@ void check_positions(const TokenBatch& batch, const Place& place) {
                         concat("one of the grid's ", positions));
 }
 
+bool is_padding(const TokenBatch& batch, std::size_t row) noexcept {
+  return !batch.valid.empty() && batch.valid[row] == 0;
+}
+
+bool is_held(const TokenBatch& batch, std::size_t row) noexcept {
+  return !batch.held.empty() && batch.held[row] == 1;
+}
+
+void check_weights(const TokenBatch& batch, const Place& place) {
+  for (std::size_t i = 0; i < batch.weight.size(); ++i)
+    if (batch.weight[i] < (is_padding(batch, i) ? 0 : 1))
+      throw place.error("a token with a weight below 1", "the number of input tokens");
+}
+
+/// Chosen rows, held rows, padding: in this order.
+void check_masks(const TokenBatch& batch, const Place& place) {
+  const auto is_flag = [](std::uint8_t value) { return value <= 1; };
+  if (!std::all_of(batch.valid.begin(), batch.valid.end(), is_flag) ||
+      !std::all_of(batch.held.begin(), batch.held.end(), is_flag))
+    throw place.error("valid or held that is neither 0 nor 1", "0 or 1");
+  int before = 0;
+  const std::size_t rows = std::max(batch.valid.size(), batch.held.size());
+  for (std::size_t i = 0; i < rows; ++i) {
+    if (is_padding(batch, i) && is_held(batch, i))
+      throw place.error(concat("row ", i, " is held and not valid"), "held rows to be valid");
+    const int now = is_padding(batch, i) ? 2 : is_held(batch, i) ? 1 : 0;
+    if (now < before)
+      throw place.error(concat("row ", i, " is out of order"),
+                        "chosen rows first, then held ones, then padding");
+    before = now;
+  }
+}
+
 }  // namespace
+
+void copy_tokens(const TokenBatch& from, TokenBatch& to) {
+  to.source = from.source;
+  if (from.features.defined())
+    to.features.copy_from(from.features.view());
+  else
+    to.features = {};
+  to.key = from.key;
+  to.frame = from.frame;
+  to.frame_last = from.frame_last;
+  to.pts = from.pts;
+  to.pts_last = from.pts_last;
+  to.position = from.position;
+  to.xyz = from.xyz;
+  to.weight = from.weight;
+  to.score = from.score;
+  to.kind = from.kind;
+  to.reason = from.reason;
+  to.valid = from.valid;
+  to.held = from.held;
+}
 
 void check_source_id(std::string_view id, std::string_view where) {
   check_id(id, {where});
@@ -109,8 +163,8 @@ void validate(const TokenBatch& batch, std::string_view where) {
   });
   check_order(batch, place);
   check_positions(batch, place);
-  if (!std::all_of(batch.weight.begin(), batch.weight.end(), [](auto w) { return w >= 1; }))
-    throw place.error("a token with a weight below 1", "the number of input tokens");
+  check_masks(batch, place);
+  check_weights(batch, place);
   if (!all_finite(batch.pts) || !all_finite(batch.pts_last) || !all_finite(batch.xyz))
     throw place.error("a time or place that is not finite", "seconds and metres");
 }

@@ -29,7 +29,7 @@ enum class KeepReason : std::uint8_t {
   diversity = 5,   ///< chosen by max-min diversity
   refresh = 6,     ///< chosen because it had not been sent lately
   pinned = 7,      ///< asked for by the caller
-  novelty = 8,     ///< spatial: new, or changed since it was known
+  novelty = 8,     ///< new, or changed since it was known (spatial) or sent (control ticks)
   visibility = 9,  ///< spatial: seen often, or from many sides
   surface = 10,    ///< spatial: an edge, a corner or a small thing rather than a flat surface
   coverage = 11,   ///< spatial: the best of its neighbourhood, so that no region goes unseen
@@ -66,6 +66,9 @@ struct TokenBatch {
   std::vector<float> score;              ///< what it was ranked by; larger is better
   std::vector<std::uint8_t> kind;        ///< TokenKind
   std::vector<std::uint8_t> reason;      ///< KeepReason
+  // Fixed shapes only. Chosen rows come first, then held ones, then padding.
+  std::vector<std::uint8_t> valid;  ///< 0: padding, to be masked; empty: all are valid
+  std::vector<std::uint8_t> held;   ///< 1: not of this tick, but the last value sent of its key
 
   [[nodiscard]] std::int64_t size() const noexcept {
     return features.defined() ? features.size(0) : 0;
@@ -87,7 +90,12 @@ void for_each_column(Batch& batch, Visit&& visit) {
   visit("score", batch.score, 1);
   visit("kind", batch.kind, 1);
   visit("reason", batch.reason, 1);
+  visit("valid", batch.valid, 1);
+  visit("held", batch.held, 1);
 }
+
+/// `to` = `from`, reusing the memory of `to`.
+void copy_tokens(const TokenBatch& from, TokenBatch& to);
 
 /// Throws sluice::Error, naming `where`, unless `id` is made of A-Z a-z 0-9 _ . - only.
 void check_source_id(std::string_view id, std::string_view where);
@@ -98,9 +106,10 @@ void validate(const Source& source, std::string_view where);
 
 /// Throws sluice::Error, naming `where`, for an invalid source, features that are not [N,D] of a
 /// feature type with D as the source has it, columns that don't have N entries, and values that
-/// can't be: a last frame before the first, a position outside the grid, a weight below 1, a time
-/// or place that is not finite. Features and scores may hold anything. A valid batch costs no
-/// allocation.
+/// can't be: a last frame before the first, a position outside the grid, a weight below 1 (padding:
+/// below 0), a time or place that is not finite; `valid` or `held` that is neither 0 nor 1; rows
+/// that are not chosen ones first, then held ones, then padding. Features and scores may hold
+/// anything. A valid batch costs no allocation.
 void validate(const TokenBatch& batch, std::string_view where);
 
 }  // namespace sluice::stream

@@ -23,5 +23,9 @@ void add_stream(CLI::App& app, const GlobalOptions& globals, Action& action);
 void add_recv(CLI::App& app, const GlobalOptions& globals, Action& action);
 void add_sample(CLI::App& app, const GlobalOptions& globals, Action& action);
 void add_calibrate(CLI::App& app, const GlobalOptions& globals, Action& action);
+void add_bench(CLI::App& app, const GlobalOptions& globals, Action& action);
+void add_keys(CLI::App& app, const GlobalOptions& globals, Action& action);
+void add_loop(CLI::App& app, const GlobalOptions& globals, Action& action);
+void add_model(CLI::App& app, const GlobalOptions& globals, Action& action);
 
 }  // namespace sluice::apps

@@ -12,7 +12,10 @@
 #include "apps/commands/command.h"
 #include "apps/commands/exit_code.h"
 #include "apps/interrupt.h"
+#include "apps/loop/tick_log.h"
+#include "apps/loop_replay.h"
 #include "apps/open_input.h"
+#include "apps/option_checks.h"
 #include "apps/option_refusal.h"
 #include "apps/output_folder.h"
 #include "apps/progress.h"
@@ -23,6 +26,7 @@
 #include "apps/report/summary.h"
 #include "apps/spatial_options.h"
 #include "apps/spatial_replay.h"
+#include "kernels/error.h"
 
 namespace sluice::apps {
 namespace {
@@ -34,6 +38,10 @@ struct ReplayOptions {
   std::filesystem::path output;
   bool no_overlay = false;
   bool no_report = false;
+  bool as_loop = false;
+  std::optional<std::filesystem::path> config;
+  std::optional<double> rate_hz;
+  bool no_packets = false;
 };
 
 RecordingRun run_engine(const ReplayOptions& options, int threads, ThumbnailStore& thumbnails) {
@@ -94,6 +102,9 @@ struct OptionKinds {
   CLI::App* command = nullptr;
   std::vector<CLI::Option*> video;    ///< not of 3-D recordings
   std::vector<CLI::Option*> spatial;  ///< of 3-D recordings only
+  std::vector<CLI::Option*> loop;     ///< only with --as-loop
+  /// With --as-loop: of recordings without a config; and never.
+  std::vector<CLI::Option*> loop_input, not_loop;
 
   [[nodiscard]] bool given(const char* name) const { return command->count(name) > 0; }
 };
@@ -117,11 +128,63 @@ int run_spatial(const ReplayOptions& options, const OptionKinds& kinds, int thre
   return replay_spatial(replay, threads);
 }
 
+int run_loop(const ReplayOptions& options, const OptionKinds& kinds, int threads) {
+  const std::string& input = options.input.input;
+  refuse_given(kinds.not_loop, input, "a replay without --as-loop; a loop has its own in --config");
+  refuse_given(kinds.spatial, input, "a replay without --as-loop; a loop has its own in --config");
+  if (TickLogReader::is_log(input)) {
+    refuse_given(kinds.loop_input, input, "a recording: a tick log says itself what it read");
+    refuse_given(
+        std::array{kinds.command->get_option("--config"), kinds.command->get_option("--rate")},
+        input, "a recording: a tick log has its own");
+  } else {
+    require_recording(input);
+  }
+  if (options.config)
+    refuse_given(kinds.loop_input, input, "a loop without --config, which says the same");
+  LoopReplayOptions replay;
+  replay.input = options.input;
+  replay.config = options.config;
+  replay.rate_hz = options.rate_hz;
+  replay.retain = options.reduction.holitom.retain;
+  replay.budget = options.reduction.holitom.budget;
+  replay.output = options.output;
+  replay.no_packets = options.no_packets;
+  replay.no_report = options.no_report;
+  return replay_loop(replay, threads);
+}
+
 int run_any(const ReplayOptions& options, const OptionKinds& kinds, int threads) {
+  if (options.as_loop) return run_loop(options, kinds, threads);
+  refuse_given(kinds.loop, options.input.input, "--as-loop with it");
+  if (TickLogReader::is_log(options.input.input))
+    throw input_error(options.input.input, "is the tick log of a loop", "--as-loop with it");
   if (kind_of(options.input.input) == InputKind::spatial)
     return run_spatial(options, kinds, threads);
   refuse_given(kinds.spatial, options.input.input, "a 3-D recording: RGB-D frames or clouds");
   return run(options, threads);
+}
+
+/// Returns those that mean something with --as-loop only.
+std::vector<CLI::Option*> add_loop_options(CLI::App& command, ReplayOptions& options) {
+  const char* group = "As a loop";
+  command
+      .add_flag("--as-loop", options.as_loop,
+                "Run tick by tick what sluice loop logged, or what it would do with a recording")
+      ->group(group);
+  return {command
+              .add_option("--config", options.config,
+                          "Of a recording: config of the loop; INPUT takes the place of its first "
+                          "input's")
+              ->group(group)
+              ->check(CLI::ExistingFile),
+          command
+              .add_option("--rate", options.rate_hz,
+                          "Of a recording: ticks per second [10, or the config's]")
+              ->group(group)
+              ->check(CLI::Validator(above_zero, "")),
+          command.add_flag("--no-packets", options.no_packets, "Don't write the packets")
+              ->group(group)};
 }
 
 }  // namespace
@@ -141,12 +204,23 @@ void add_replay(CLI::App& app, const GlobalOptions& globals, Action& action) {
     if (std::find(shared_options.begin(), shared_options.end(), option->get_name()) ==
         shared_options.end())
       kinds.video.push_back(option);
+  constexpr std::array<std::string_view, 7> of_loop_inputs{
+      "--retain", "--budget", "--fps", "--frames", "--grid", "--size", "--image-rate"};
+  for (CLI::Option* option : command->get_options()) {
+    const std::string name = option->get_name();
+    if (std::find(of_loop_inputs.begin(), of_loop_inputs.end(), name) != of_loop_inputs.end())
+      kinds.loop_input.push_back(option);
+    else if (name != "INPUT" && name != "--output" && name != "--no-report" && name != "--timeout")
+      kinds.not_loop.push_back(option);
+  }
   kinds.spatial = add_spatial_options(*command, options->spatial);
+  kinds.loop = add_loop_options(*command, *options);
   command->footer(
       "Writes tokens.safetensors, summary.json, overlay.mp4 and report.html; of a 3-D recording "
-      "tokens.ply, too.\n\n"
+      "tokens.ply, too. With --as-loop: packets/, summary.json and report.html.\n\n"
       "Example:\n  sluice replay clip.mp4 -o out --fps 2 --retain 0.1\n"
-      "  sluice replay kitchen_rgbd -o out --preset table-top --retain 0.37");
+      "  sluice replay kitchen_rgbd -o out --preset table-top --retain 0.37\n"
+      "  sluice replay ticklog --as-loop -o out");
   command->callback([options, kinds, &globals, &action] {
     action = [options, kinds, &globals] { return run_any(*options, kinds, globals.threads); };
   });

@@ -47,6 +47,7 @@ pre { margin: .8rem 0; padding: 1rem 1.2rem; background: var(--card); border: 1p
 .tile.is-kept .of i { background: var(--kept); }
 .badge { display: flex; gap: .7rem; align-items: baseline; padding: .65rem 1.1rem; border-radius: 10px;
   background: var(--good-paper); color: var(--good); }
+.badge + .badge { margin-top: .5rem; }
 .badge.bad { background: var(--fault-paper); color: var(--fault); }
 .badge b { font-weight: 650; white-space: nowrap; }
 .badge span { color: var(--ink); }
@@ -61,6 +62,8 @@ i.kept, i.dynamic { background: var(--kept); } i.merged, i.static { background: 
 i.dropped { background: var(--dropped); } i.fault { background: var(--fault); }
 i.sim-high { background: linear-gradient(90deg, #9cd3e6, #0f5e7d); width: 2em; } i.sim-low { background: linear-gradient(90deg, #fbdfb0, #d97706); width: 2em; }
 i.strip-kept { background: #f59e0b; } i.strip-merged { background: #1b8fb5; } i.strip-dropped { background: #3b4450; } i.strip-fault { background: #d14343; }
+i.looked { background: linear-gradient(90deg, #12171e, #c2410c, #fef0c0); width: 2.6em; } i.strip-none { background: #8a939e; }
+i.line { height: 0; border-top: 2px dashed var(--ink); border-radius: 0; vertical-align: middle; }
 i.ink { background: var(--faint); }
 .key { display: grid; grid-template-columns: repeat(3, 1fr); gap: .9rem; }
 .key p { margin: 0; }
@@ -120,6 +123,7 @@ svg .by-surface { fill: #129e76; } svg .by-visibility { fill: #4aa8e0; } svg .by
 svg .by-refresh { fill: #b5b82e; } svg .by-pinned { fill: #1b8fb5; } svg .by-everything { fill: var(--kept); }
 i.by-attention { background: #f59e0b; } i.by-saliency { background: #c97b2d; } i.by-novelty { background: #c25aa8; }
 i.by-surface { background: #129e76; } i.by-visibility { background: #4aa8e0; } i.by-coverage { background: #6d63d6; }
+svg .by-diversity { fill: #129e76; } i.by-diversity { background: #129e76; }
 i.by-refresh { background: #b5b82e; } i.by-pinned { background: #1b8fb5; } i.by-everything { background: var(--kept); }
 
 .segments { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 1rem; }

@@ -12,7 +12,7 @@ inline constexpr Colour dropped{0x8A, 0x93, 0x9E};
 inline constexpr Colour dropped_strip{0x3B, 0x44, 0x50};  ///< behind the strips of the report
 inline constexpr Colour fault{0xD1, 0x43, 0x43};  ///< forced cuts, non-finite tokens, late packets
 
-/// Why a spatial token was kept. Apart in hue and in lightness; none is a shade of grey or of the
+/// Why a token was kept. Apart in hue and in lightness; none is a shade of grey or of the
 /// red of what is gone.
 inline constexpr Colour by_attention{0xF5, 0x9E, 0x0B};
 inline constexpr Colour by_saliency{0xC9, 0x7B, 0x2D};
@@ -22,6 +22,7 @@ inline constexpr Colour by_visibility{0x4A, 0xA8, 0xE0};
 inline constexpr Colour by_coverage{0x6D, 0x63, 0xD6};
 inline constexpr Colour by_refresh{0xB5, 0xB8, 0x2E};
 inline constexpr Colour by_pinned{0x1B, 0x8F, 0xB5};
+inline constexpr Colour by_diversity{0x12, 0x9E, 0x76};  ///< never beside by_surface
 
 /// The caption under a picture.
 inline constexpr Colour band{0x12, 0x17, 0x1E};

@@ -9,11 +9,13 @@
 namespace sluice::report {
 
 std::string readout_json(std::string_view id, const TimeAxis& axis, std::span<const double> pts,
-                         const std::vector<ReadoutSeries>& series, std::string_view more) {
+                         const std::vector<ReadoutSeries>& series, std::string_view more,
+                         std::string_view noun) {
   std::string times;
   for (const FrameRange& column : axis.columns()) {
-    times += fmt::format("{}\"frame {} · {}\"", times.empty() ? "" : ",", count_text(column.first),
-                         time_text(pts[static_cast<std::size_t>(column.first)], 0.01));
+    times +=
+        fmt::format("{}\"{} {} · {}\"", times.empty() ? "" : ",", noun, count_text(column.first),
+                    time_text(pts[static_cast<std::size_t>(column.first)], 0.01));
   }
   const auto numbers = [](const std::vector<double>& values) {
     std::string list;
@@ -33,11 +35,11 @@ std::string readout_json(std::string_view id, const TimeAxis& axis, std::span<co
       id, times, more, lists);
 }
 
-std::string gathered_note(const TimeAxis& axis, std::size_t frames) {
+std::string gathered_note(const TimeAxis& axis, std::size_t frames, std::string_view noun) {
   const std::size_t columns = axis.columns().size();
   if (frames <= columns) return {};
-  return fmt::format(" Each column shows the mean of about {} frames.",
-                     number_text(static_cast<double>(frames) / static_cast<double>(columns)));
+  return fmt::format(" Each column shows the mean of about {} {}s.",
+                     number_text(static_cast<double>(frames) / static_cast<double>(columns)), noun);
 }
 
 std::vector<double> scaled_values(std::vector<double> values, double factor) {

@@ -90,7 +90,8 @@ std::string settings_section(const std::map<std::string, std::string>& settings)
   return out + "</dl>\n";
 }
 
-std::string timings_section(const std::map<std::string, double>& stage_ms, std::int64_t frames) {
+std::string timings_section(const std::map<std::string, double>& stage_ms, std::int64_t frames,
+                            std::string_view noun) {
   if (stage_ms.empty()) return {};
   std::vector<std::pair<std::string, double>> stages(stage_ms.begin(), stage_ms.end());
   std::stable_sort(stages.begin(), stages.end(),
@@ -106,11 +107,14 @@ std::string timings_section(const std::map<std::string, double>& stage_ms, std::
                        duration_text(ms / 1000), known ? duration_text(ms / 1000 / count) : "–",
                        known ? number_text(1000 * count / ms) : "–");
   };
-  std::string out =
+  std::string nouns = std::string(noun) + "s";
+  nouns.front() = static_cast<char>(nouns.front() - 'a' + 'A');
+  std::string out = fmt::format(
       "<h2>Where the time went</h2>\n<p>Wall time per stage, summed over the run. Stages may run "
       "side by side.</p>\n<div class=\"card scroll\"><table><thead><tr><th>Stage</th>"
-      "<th class=\"n\">Time</th><th class=\"n\">Per frame</th><th class=\"n\">Frames/s</th>"
-      "<th></th></tr></thead><tbody>\n";
+      "<th class=\"n\">Time</th><th class=\"n\">Per {}</th><th class=\"n\">{}/s</th>"
+      "<th></th></tr></thead><tbody>\n",
+      noun, nouns);
   for (const auto& [name, ms] : stages) {
     out += fmt::format("<tr><td>{}</td>{}<td class=\"wide\">{}</td></tr>\n", escape(spaced(name)),
                        cells(ms), meter("ink", ms, longest));

@@ -37,6 +37,6 @@ struct Part {
 
 [[nodiscard]] std::string settings_section(const std::map<std::string, std::string>& settings);
 [[nodiscard]] std::string timings_section(const std::map<std::string, double>& stage_ms,
-                                          std::int64_t frames);
+                                          std::int64_t frames, std::string_view noun = "frame");
 
 }  // namespace sluice::report

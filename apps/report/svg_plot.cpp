@@ -99,6 +99,27 @@ std::string vertical_line(double place, std::string_view css_class) {
                      escape(css_class), x_of(place), view_height);
 }
 
+std::string step_line(const std::vector<double>& values, std::string_view css_class,
+                      double maximum) {
+  const auto edge = [&](std::size_t column) {
+    return view_width * static_cast<double>(column) / static_cast<double>(values.size());
+  };
+  std::string path;
+  bool is_drawing = false;
+  for (std::size_t c = 0; c < values.size(); ++c) {
+    if (std::isnan(values[c])) {
+      is_drawing = false;
+      continue;
+    }
+    const double y = y_of(values[c], maximum);
+    path += is_drawing ? fmt::format("V{:.2f}", y) : fmt::format("M{:.2f} {:.2f}", edge(c), y);
+    path += fmt::format("H{:.2f}", edge(c + 1));
+    is_drawing = true;
+  }
+  if (path.empty()) return {};
+  return fmt::format("<path class=\"{}\" fill=\"none\" d=\"{}\"/>", escape(css_class), path);
+}
+
 std::string panel_html(const Panel& panel) {
   std::string out =
       fmt::format("<figure class=\"panel\"><figcaption><b>{}</b>", escape(panel.title));

@@ -27,6 +27,9 @@ struct Bar {
 [[nodiscard]] std::string bars(const std::vector<Bar>& bars, std::string_view css_class,
                                double maximum);
 [[nodiscard]] std::string vertical_line(double place, std::string_view css_class);
+/// The values as a line without area.
+[[nodiscard]] std::string step_line(const std::vector<double>& values, std::string_view css_class,
+                                    double maximum);
 
 struct LegendEntry {
   std::string css_class;

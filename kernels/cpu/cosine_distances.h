@@ -1,4 +1,4 @@
-// Cosine distances between rows: bounds that are cheap, exact values on demand.
+// Cosine distances between rows: close to them cheaply, exact values on demand.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace sluice::kernels {
 
-/// 1 − cos between the first n rows of a workspace, known within bounds from an f32 Gram matrix.
+/// 1 − cos between the first n rows of a workspace. f32 distances are off by less than the slack;
 /// `exact` is made of f64 sums in fixed order and decides close calls. Internal to kernels/.
 class CosineDistances {
  public:
@@ -17,27 +17,34 @@ class CosineDistances {
     double low, high;
   };
 
-  /// Fills the workspace's Gram matrix and norms from its rows. The workspace must outlive the
-  /// object.
+  /// Fills the workspace's distances from its rows. The workspace must outlive the object.
   CosineDistances(Resources& resources, std::int64_t n, std::int64_t width,
                   MaxMinWorkspace& workspace);
 
   [[nodiscard]] std::int64_t size() const noexcept { return n_; }
-  [[nodiscard]] Bounds bounds(std::int64_t i, std::int64_t j) const noexcept;
+  /// Of row i to all rows; to itself it is infinite.
+  [[nodiscard]] const float* row(std::int64_t i) const noexcept {
+    return workspace_.distance.data() + i * n_;
+  }
+  /// Infinite where f32 can't hold the rows' products: then everything is a close call.
+  [[nodiscard]] float slack() const noexcept { return slack_; }
+  [[nodiscard]] Bounds bounds(std::int64_t i, std::int64_t j) const noexcept {
+    const auto distance = static_cast<double>(row(i)[j]);
+    const auto slack = static_cast<double>(slack_);
+    return {distance - slack, distance + slack};
+  }
   [[nodiscard]] double exact(std::int64_t i, std::int64_t j) const noexcept;
 
  private:
-  [[nodiscard]] double norms(std::int64_t i, std::int64_t j) const noexcept;
-  [[nodiscard]] std::size_t pair(std::int64_t i, std::int64_t j) const noexcept {
-    return static_cast<std::size_t>(i > j ? i * n_ + j : j * n_ + i);
-  }
+  [[nodiscard]] bool find_lengths(Resources& resources);
+  void find_distances() noexcept;
+  [[nodiscard]] double square(std::int64_t i) const noexcept;
 
   const cpu::RowKernels* kernels_;
   MaxMinWorkspace& workspace_;
   std::int64_t n_;
   std::int64_t width_;
-  double relative_error_ = 0;
-  double absolute_error_ = 0;
+  float slack_ = 0;
 };
 
 }  // namespace sluice::kernels

@@ -7,8 +7,9 @@
 namespace sluice::kernels {
 namespace {
 
-/// Rows of the Gram matrix per task; small enough to spread a triangle evenly over the threads.
-constexpr std::int64_t rows_per_task = 24;
+/// Rows of the Gram matrix per task: whole tiles of 4 or 3, few enough to waste little beyond the
+/// diagonal and to spread a triangle evenly over the threads.
+constexpr std::int64_t rows_per_task = 12;
 
 }  // namespace
 

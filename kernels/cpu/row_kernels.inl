@@ -291,16 +291,54 @@ bool mean_rows_of(float* mean, const T* rows, std::int64_t row_stride, const std
 using Wide = float __attribute__((vector_size(SLUICE_VECTOR_BYTES)));
 constexpr std::int64_t wide = SLUICE_VECTOR_BYTES / sizeof(float);
 
+/// Not chosen by __AVX512F__ and the like: g++ 12 doesn't define those for a pragma's target.
 SLUICE_INLINE Wide multiply_add(Wide a, Wide b, Wide sum) {
-#if defined(__AVX512F__)
+#if SLUICE_VECTOR_BYTES == 64
   return _mm512_fmadd_ps(a, b, sum);
-#elif defined(__FMA__)
+#elif SLUICE_VECTOR_BYTES == 32
   return _mm256_fmadd_ps(a, b, sum);
 #else
   return sum + a * b;
 #endif
 }
 
+/// As fold<Float4>, but within registers: memory of which parts are copied stays memory.
+SLUICE_INLINE Float4 to_four(Float4 sums) {
+  return sums;
+}
+SLUICE_INLINE Float4 to_four(Float8 sums) {
+  return __builtin_shufflevector(sums, sums, 0, 1, 2, 3) +
+         __builtin_shufflevector(sums, sums, 4, 5, 6, 7);
+}
+SLUICE_INLINE Float4 to_four(Float16 sums) {
+  return to_four(__builtin_shufflevector(sums, sums, 0, 1, 2, 3, 4, 5, 6, 7) +
+                 __builtin_shufflevector(sums, sums, 8, 9, 10, 11, 12, 13, 14, 15));
+}
+
+/// target[0] += total(a) … target[3] += total(d), without leaving the vector registers.
+SLUICE_INLINE void add_totals(Wide a, Wide b, Wide c, Wide d, float* target) {
+  const Float4 a4 = to_four(a), b4 = to_four(b), c4 = to_four(c), d4 = to_four(d);
+  const Float4 ab =
+      __builtin_shufflevector(a4, b4, 0, 4, 1, 5) + __builtin_shufflevector(a4, b4, 2, 6, 3, 7);
+  const Float4 cd =
+      __builtin_shufflevector(c4, d4, 0, 4, 1, 5) + __builtin_shufflevector(c4, d4, 2, 6, 3, 7);
+  const Float4 totals =
+      __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+  const Float4 added = read<Float4>(target) + totals;
+  std::memcpy(target, &added, sizeof added);
+}
+
+/// What a row's last elements add, where they fill no vector.
+template <int I, int J>
+void add_rest(const float* a, const float* b, std::int64_t row_stride, std::int64_t first,
+              std::int64_t n, float* gram, std::int64_t gram_stride) {
+  for (int i = 0; i < I; ++i)
+    for (int j = 0; j < J; ++j)
+      for (std::int64_t d = first; d < n; ++d)
+        gram[i * gram_stride + j] += a[i * row_stride + d] * b[j * row_stride + d];
+}
+
+// Loops over a tile are unrolled before anything else: sums that are indexed live in memory.
 template <int I, int J>
 SLUICE_INLINE void gram_tile(const float* a, const float* b, std::int64_t row_stride,
                              std::int64_t n, float* gram, std::int64_t gram_stride) {
@@ -308,19 +346,26 @@ SLUICE_INLINE void gram_tile(const float* a, const float* b, std::int64_t row_st
   std::int64_t d = 0;
   for (; d + wide <= n; d += wide) {
     Wide columns[std::size_t{J}];
+#pragma GCC unroll 4
     for (int j = 0; j < J; ++j) columns[j] = read<Wide>(b + j * row_stride + d);
+#pragma GCC unroll 4
     for (int i = 0; i < I; ++i) {
       const Wide row = read<Wide>(a + i * row_stride + d);
+#pragma GCC unroll 4
       for (int j = 0; j < J; ++j) sums[i][j] = multiply_add(row, columns[j], sums[i][j]);
     }
   }
-  for (int i = 0; i < I; ++i)
-    for (int j = 0; j < J; ++j) {
-      float rest = 0;
-      for (std::int64_t last = d; last < n; ++last)
-        rest += a[i * row_stride + last] * b[j * row_stride + last];
-      gram[i * gram_stride + j] += total(sums[i][j]) + rest;
+#pragma GCC unroll 4
+  for (int i = 0; i < I; ++i) {
+    float* target = gram + i * gram_stride;
+    if constexpr (J == 4) {
+      add_totals(sums[i][0], sums[i][1], sums[i][2], sums[i][3], target);
+    } else {
+#pragma GCC unroll 4
+      for (int j = 0; j < J; ++j) target[j] += total(to_four(sums[i][j]));
     }
+  }
+  if (d < n) add_rest<I, J>(a, b, row_stride, d, n, gram, gram_stride);
 }
 
 constexpr int gram_tile_rows = SLUICE_VECTOR_BYTES == 64 ? 4 : 3;

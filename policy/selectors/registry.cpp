@@ -17,8 +17,8 @@ std::span<const std::string_view> selector_names() noexcept {
 }
 
 std::unique_ptr<Selector> make_selector(std::string_view name, const SelectorOptions& options) {
-  if (name == names[0]) return make_dual_level_selector(names[0], true);
-  if (name == names[1]) return make_dual_level_selector(names[1], false);
+  if (name == names[0]) return make_dual_level_selector(options);
+  if (name == names[1]) return make_published_dual_level_selector();
   if (name == names[2]) return make_semantic_selector();
   if (name == names[3]) return make_uniform_selector();
   if (name == names[4]) return make_random_selector(options.seed);

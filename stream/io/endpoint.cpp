@@ -104,10 +104,12 @@ bool is_local(const Endpoint& endpoint) noexcept {
          is_loopback_ipv4(endpoint.address);
 }
 
-Endpoint check_endpoint(std::string_view text, Attach attach, bool allow_remote) {
+Endpoint check_endpoint(std::string_view text, Attach attach, bool allow_remote, bool encrypted) {
   Endpoint endpoint = parse_endpoint(text);
   if (attach == Attach::bind && !is_local(endpoint) && !allow_remote) {
-    throw input_error(text, "would listen to other machines, without encryption or authentication",
+    throw input_error(text,
+                      concat("would listen to other machines",
+                             encrypted ? "" : ", without encryption or authentication"),
                       "a loopback address such as tcp://127.0.0.1:5555, or allow_remote "
                       "(--allow-remote) if that is meant");
   }

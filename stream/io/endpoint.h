@@ -29,7 +29,9 @@ struct Endpoint {
 
 /// Parses, and refuses what can't work or would be a surprise: throws sluice::Error (kind input)
 /// for a wildcard to connect to, and for listening on more than the loopback interface unless
-/// `allow_remote`. Messages are neither encrypted nor authenticated, so that must be asked for.
-[[nodiscard]] Endpoint check_endpoint(std::string_view text, Attach attach, bool allow_remote);
+/// `allow_remote`: that must be asked for, above all where messages are neither encrypted nor
+/// authenticated. `encrypted` only words the error.
+[[nodiscard]] Endpoint check_endpoint(std::string_view text, Attach attach, bool allow_remote,
+                                      bool encrypted = false);
 
 }  // namespace sluice::stream

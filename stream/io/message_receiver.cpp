@@ -53,22 +53,11 @@ struct MessageReceiver::State {
     }
   }
 
-  /// Parts of a message arrive together, so this does not wait.
-  int drop_further_parts() {
-    int parts = 0;
-    zmq::message_t part;
-    while (socket.handle.get(zmq::sockopt::rcvmore)) {
-      if (!socket.handle.recv(part, zmq::recv_flags::dontwait)) break;
-      ++parts;
-    }
-    return parts;
-  }
-
   ReceiveStatus check() {
     zeromq::take_over(message.data());
     problem.clear();
     if (message.more()) {
-      problem = concat("message of ", drop_further_parts() + 1, " parts instead of one");
+      problem = concat("message of ", socket.drop_further_parts() + 1, " parts instead of one");
     } else if (std::cmp_greater(message.size(), max_message)) {
       problem =
           concat("message of ", message.size(), " bytes, more than the ", max_message, " allowed");

@@ -84,9 +84,9 @@ def test_a_packet_of_another_schema_is_reported(recv_of, packets):
 
 
 def test_a_packet_that_asks_for_more_than_we_know_is_reported(recv_of, packets):
-    other = changed(packets[0], sluice__requires="mask")
+    other = changed(packets[0], sluice__requires="delta")
     _, err = recv_of([other, *raw(packets)], code=2)
-    assert "mask" in err
+    assert "delta" in err
 
 
 @pytest.mark.parametrize("cut", [10, 0.5, -1])

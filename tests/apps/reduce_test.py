@@ -63,7 +63,7 @@ def test_metadata_holds_parameters_and_totals(clip):
     tokens = reduce(clip, "--retain", 0.25, "--tau", 0.7, "--grid", "3,4", "--threads", 2)
     expected = {
         "sluice.message": "tokens",
-        "sluice.schema": "1.1",
+        "sluice.schema": "1.2",
         "method": "holitom",
         "retain": "0.25",
         "tau": "0.7",

@@ -33,7 +33,7 @@ def check_stream(packets):
     next_frame = 0
     for number, packet in enumerate(packets):
         info = packet.metadata
-        assert info["sluice.message"] == "packet" and info["sluice.schema"] == "1.1"
+        assert info["sluice.message"] == "packet" and info["sluice.schema"] == "1.2"
         assert packet.count("sequence") == number
         if info["end_of_stream"] == "true":
             assert number == len(packets) - 1 and packet.count("kept") == 0

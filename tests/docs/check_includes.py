@@ -28,7 +28,7 @@ MAY_INCLUDE = {
     "policy": CORE,
     "apps": LIBRARY | {"apps"},
     "python": LIBRARY | {"python"},
-    "bench": LIBRARY | {"bench"},
+    "bench": LIBRARY | {"apps", "bench"},
     "tests": LIBRARY | {"apps", "bench", "tests"},
 }
 POSIX = {"fcntl.h", "glob.h", "sched.h", "signal.h", "unistd.h", "sys/mman.h", "sys/stat.h"}

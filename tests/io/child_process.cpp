@@ -65,4 +65,8 @@ void ChildProcess::kill() {
   pid_ = -1;
 }
 
+void ChildProcess::signal(int number) {
+  if (pid_ > 0) ::kill(pid_, number);
+}
+
 }  // namespace sluice::test

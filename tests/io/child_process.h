@@ -21,6 +21,8 @@ class ChildProcess {
   [[nodiscard]] std::optional<std::string> read_line(std::chrono::milliseconds timeout);
   /// SIGKILL, as the kernel does when memory runs out. Returns once the process is gone.
   void kill();
+  /// Sends it a signal, such as SIGSTOP and SIGCONT.
+  void signal(int number);
 
  private:
   pid_t pid_ = -1;

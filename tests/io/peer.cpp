@@ -1,17 +1,20 @@
 // The other end of a socket, in a process of its own that tests can kill.
 //   io_peer pull  bind|connect ENDPOINT    prints each message's number
 //   io_peer push  bind|connect ENDPOINT    pushes feature messages for ever
+//   io_peer model PACKETS FEEDBACK         prints each packet's tick, thinks, and answers it
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <string>
+#include <thread>
 
 #include "kernels/error.h"
-#include "tests/io/numbered_message.h"
-
 #include "stream/io/feature_sender.h"
 #include "stream/io/message_receiver.h"
+#include "stream/io/model_link.h"
 #include "tests/io/feature_samples.h"
+#include "tests/io/link_samples.h"
+#include "tests/io/numbered_message.h"
 
 namespace {
 
@@ -33,14 +36,30 @@ void push(const std::string& endpoint, stream::Attach attach) {
   }
 }
 
+void model(const std::string& packets, const std::string& feedback) {
+  stream::ModelLink link({.packets = packets, .feedback = feedback});
+  stream::Packet packet;
+  while (link.receive(packet) == stream::ReceiveStatus::message) {
+    std::printf("%lld\n", static_cast<long long>(packet.tick.value_or(-1)));
+    std::fflush(stdout);
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    (void)link.send(test::feedback_on(packet.tick.value_or(-1)));
+  }
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
   if (count != 4) return 2;
-  const auto attach = std::strcmp(arguments[2], "bind") == 0 ? sluice::stream::Attach::bind
-                                                             : sluice::stream::Attach::connect;
+  const std::string mode = arguments[1], second = arguments[2], third = arguments[3];
+  const auto attach =
+      second == "bind" ? sluice::stream::Attach::bind : sluice::stream::Attach::connect;
   try {
-    (std::strcmp(arguments[1], "pull") == 0 ? pull : push)(arguments[3], attach);
+    if (mode == "model") {
+      model(second, third);
+    } else {
+      (mode == "pull" ? pull : push)(third, attach);
+    }
   } catch (const sluice::Error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

@@ -186,6 +186,17 @@ TEST(AttentionHistory, AgreesWithTheDefinition) {
   EXPECT_GT(late, 0);
 }
 
+TEST(AttentionHistory, TheMeanOfWhatWasSentDoesNotDependOnHowMany) {
+  AttentionHistory history({});
+  EXPECT_EQ(history.mean_of_sent(), 0);
+  push(history, 1, {{1, 0.25F}, {2, 0.75F}});
+  EXPECT_DOUBLE_EQ(history.mean_of_sent(), 0.5);
+  push(history, 2, {{3, 1.0F}});  // 1 and 2 are absent: they say nothing
+  EXPECT_NEAR(history.mean_of_sent(), (0.8 * 1 + 0.64 * 0.5) / (0.8 + 0.64), 1e-12);
+  history.clear();
+  EXPECT_EQ(history.mean_of_sent(), 0);
+}
+
 TEST(AttentionHistory, RefusesWhatDoesNotFit) {
   EXPECT_THROW(AttentionHistory({.window = 0}), Error);
   EXPECT_THROW(AttentionHistory({.decay = 0}), Error);

@@ -74,6 +74,47 @@ struct Oracle {
     for (const auto row : rows) kept[row] = reason;
   }
 
+  /// Places go by evidence before anything else is chosen. Written as the definition has it, so
+  /// that ties are the same ones.
+  void go_by_evidence(const EvidenceWeights& weights) {
+    if (places == 0) return;
+    std::vector<double> evidence(static_cast<std::size_t>(made.size()), 0), most = evidence;
+    std::map<std::int32_t, KeepReason> reason;
+    Rows finite;
+    for (std::int32_t row = 0; row < made.size(); ++row)
+      if (made.finite[at(row)] != 0) finite.push_back(row);
+    const auto add = [&](const std::vector<float>& level, double weight, KeepReason name) {
+      if (level.empty()) return;
+      std::vector<double> values;
+      for (const auto row : finite) values.push_back(level[at(row)]);
+      std::sort(values.begin(), values.end());
+      const double median = values[values.size() / 2];
+      double sum = 0;
+      for (const auto row : finite) sum += std::max(level[at(row)] - median, 0.0);
+      if (sum == 0) return;
+      for (const auto row : finite) {
+        const double part = weight * (std::max(level[at(row)] - median, 0.0) / sum);
+        evidence[at(row)] += part;
+        if (part > most[at(row)]) reason[row] = name;
+        most[at(row)] = std::max(part, most[at(row)]);
+      }
+    };
+    const bool acted =
+        std::any_of(made.action.begin(), made.action.end(), [](float a) { return a > 0; });
+    add(made.semantic, acted ? 0.5 : 1.0, KeepReason::attention);
+    if (acted) add(made.action, 0.5, KeepReason::attention);
+    add(made.novelty, weights.novelty, KeepReason::novelty);
+    add(made.distinctness, weights.saliency, KeepReason::saliency);
+    const Rows evident = best(eligible, std::lrint(weights.share * static_cast<double>(places)),
+                              [&](std::int32_t row) { return evidence[at(row)]; });
+    for (const auto row : evident) {
+      if (evidence[at(row)] <= 0) continue;
+      kept[row] = reason[row];
+      std::erase(eligible, row);
+      --places;
+    }
+  }
+
   void choose_dual_level() {
     const auto semantic = [&](std::int32_t row) { return made.semantic[at(row)]; };
     const auto action = [&](std::int32_t row) { return made.action[at(row)]; };
@@ -131,10 +172,11 @@ struct Oracle {
 };
 
 /// Compares a selector with the oracle on random cases; returns how many were its own to decide.
-std::int64_t compare(std::string_view name, std::uint64_t seed, void (Oracle::*choose)()) {
+std::int64_t compare(std::string_view name, std::uint64_t seed, void (Oracle::*choose)(),
+                     const SelectorOptions& options = {}) {
   kernels::Resources resources(1);
   test::Random random(seed);
-  const auto selector = make_selector(name);
+  const auto selector = make_selector(name, options);
   EXPECT_EQ(selector->name(), name);
   test::RandomCandidates made;
   Choice choice;
@@ -146,6 +188,7 @@ std::int64_t compare(std::string_view name, std::uint64_t seed, void (Oracle::*c
     selector->select(resources, made.view(), keep, share, choice);
     const double refreshed = share * static_cast<double>(std::min(keep, made.size()));
     Oracle oracle(made, keep, selector->refreshes() ? std::lrint(refreshed) : 0);
+    oracle.go_by_evidence(selector->evidence_weights());
     if (oracle.places > 0) (oracle.*choose)();
     if (oracle.margin < 1e-12) continue;  // rounding of the oracle itself decides
     compared += oracle.places > 0;
@@ -156,8 +199,16 @@ std::int64_t compare(std::string_view name, std::uint64_t seed, void (Oracle::*c
 }
 
 TEST(Selector, VlaPrunerAgreesWithTheDefinition) {
-  EXPECT_GT(compare("vla-pruner", 921, &Oracle::choose_dual_level), test::cases(10'000) / 3);
+  EXPECT_GT(compare("vla-pruner", 921, &Oracle::choose_dual_level, {.evidence_share = 0}),
+            test::cases(10'000) / 3);
   EXPECT_GT(compare("vla-pruner-published", 922, &Oracle::choose_dual_level),
+            test::cases(10'000) / 3);
+}
+
+TEST(Selector, EvidenceGoesFirst) {
+  EXPECT_GT(compare("vla-pruner", 928, &Oracle::choose_dual_level), test::cases(10'000) / 4);
+  EXPECT_GT(compare("vla-pruner", 929, &Oracle::choose_dual_level,
+                    {.evidence_share = 0.4, .novelty_weight = 0.3, .saliency_weight = 2}),
             test::cases(10'000) / 3);
 }
 
@@ -290,8 +341,20 @@ TEST(Selector, RefusesWhatDoesNotFit) {
   with([&](Candidates& view) { view.action = eleven; });
   with([&](Candidates& view) { view.finite = view.finite.first(11); });
   with([&](Candidates& view) { view.unsent_for = eleven_rows; });
+  with([&](Candidates& view) { view.novelty = eleven; });
+  with([&](Candidates& view) { view.distinctness = eleven; });
   with([&](Candidates& view) { view.position = eleven_rows; });
   with([&](Candidates& view) { view.grid = {3, 3}; });
+}
+
+TEST(Selector, WeightsOutOfRangeAreRefused) {
+  EXPECT_NO_THROW((void)make_selector("vla-pruner", {.evidence_share = 1, .novelty_weight = 0}));
+  for (const double share : {-0.1, 1.1, std::nan("")})
+    EXPECT_THROW((void)make_selector("vla-pruner", {.evidence_share = share}), Error);
+  for (const double weight : {-0.1, HUGE_VAL, std::nan("")}) {
+    EXPECT_THROW((void)make_selector("vla-pruner", {.novelty_weight = weight}), Error);
+    EXPECT_THROW((void)make_selector("vla-pruner", {.saliency_weight = weight}), Error);
+  }
 }
 
 TEST(Selector, UnknownNamesAreRefusedWithAList) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <set>
 
 #include "policy/tick_engine.h"
@@ -44,6 +45,26 @@ TEST(TickFeedback, NothingIsLockedOut) {
     (void)loop.engine.feedback(test::feedback_on(loop.packet, attention_on_front));
   }
   EXPECT_EQ(sent.size(), 72);
+}
+
+/// A model that looks at everything alike must not make the source that has most get more.
+TEST(TickFeedback, AttentionThatIsTheSameEverywhereSharesByRows) {
+  Loop loop(two_cameras(24));
+  std::vector<std::int32_t> most_of_the_front(20);
+  std::iota(most_of_the_front.begin(), most_of_the_front.end(), 0);
+  for (std::int64_t tick = 0; tick < 50; ++tick) {
+    if (tick < 5) loop.sources[0].pinned = most_of_the_front;
+    if (tick == 5) loop.sources[0].pinned = {};
+    ASSERT_EQ(loop.step(tick), TickStatus::ok);
+    const std::int64_t of_front = loop.packet.batches[0].size();
+    if (tick < 5) {
+      EXPECT_GE(of_front, 20) << tick;
+    } else {
+      EXPECT_EQ(of_front, 12) << tick;
+    }
+    auto feedback = test::feedback_on(loop.packet, [](auto&, auto) { return 1.0F / 24; });
+    ASSERT_EQ(loop.engine.feedback(feedback), FeedbackFate::applied);
+  }
 }
 
 TEST(TickFeedback, WhatCanNotBeAppliedChangesNothing) {
@@ -149,6 +170,33 @@ TEST(TickFeedback, LearnsHowManyTokensMeetTheDeadline) {
   EXPECT_LE(late, 5);
   EXPECT_GE(loop.packet.kept, 26);  // 40 would fit
   EXPECT_LE(loop.packet.kept, 40);
+}
+
+/// A model that becomes slow answers too late to be applied: that is when it must be sent less.
+TEST(TickFeedback, LearnsFromAnswersThatAreTooLateToBeApplied) {
+  auto options = two_cameras(72);
+  options.budget.controller = "deadline";
+  options.budget.least = 8;
+  options.stale_after = 4;
+  Loop loop(options);
+  std::vector<stream::Feedback> answers;
+  for (std::int64_t tick = 0; tick < 200; ++tick) {
+    ASSERT_EQ(loop.step(tick, 20ms), TickStatus::ok);
+    auto& feedback = answers.emplace_back(test::feedback_on(loop.packet, attention_on_front));
+    const double per_token = tick < 60 ? 0.2 : 1.0;
+    feedback.model_latency_ms =
+        2 + per_token * static_cast<double>(loop.packet.kept) + 0.1 * loop.random.uniform();
+    if (tick < 60) {
+      ASSERT_EQ(loop.engine.feedback(answers.back()), FeedbackFate::applied);
+    } else if (tick >= 70) {
+      const auto& late = answers[static_cast<std::size_t>(tick - 10)];
+      ASSERT_EQ(loop.engine.feedback(late), FeedbackFate::stale);
+    }
+    if (tick == 58) {
+      EXPECT_GT(loop.packet.kept, 40);
+    }
+  }
+  EXPECT_LE(loop.packet.kept, 20);  // 18 would fit
 }
 
 TEST(TickFeedback, FastMotionNeedsFewerTokens) {

@@ -72,6 +72,49 @@ TEST(PacketCheck, EveryBrokenPromiseIsFound) {
       << "more input than there was";
 }
 
+/// The same stream in batches of 12 rows.
+Packet padded(std::int64_t number) {
+  Packet packet = flawless(number);
+  TokenBatch& batch = packet.batches[0];
+  batch.features.reshape(kernels::DType::f32, {12, 1});
+  batch.frame.resize(12);
+  batch.frame_last.resize(12);
+  batch.position.resize(12);
+  batch.weight.resize(12);
+  batch.valid.assign(12, 1);
+  batch.held.assign(12, 0);
+  batch.held[10] = 1;
+  batch.valid[11] = 0;
+  return packet;
+}
+
+TEST(PacketCheck, HeldRowsAndPaddingAreNoTokens) {
+  PacketCheck check;
+  for (std::int64_t number = 0; number < 3; ++number)
+    EXPECT_TRUE(check.check(padded(number)).empty());
+  EXPECT_EQ(check.tokens(), 30);
+  Packet packet = padded(3);
+  packet.batches[0].held[10] = 0;
+  EXPECT_FALSE(check.check(packet).empty()) << "eleven tokens";
+}
+
+TEST(PacketCheck, AFixedShapeStaysWhatItIs) {
+  const auto with_another_row = [](std::int64_t number) {
+    Packet packet = padded(number);
+    TokenBatch& batch = packet.batches[0];
+    batch.features.reshape(kernels::DType::f32, {13, 1});
+    for_each_column(batch, [](const char*, auto& values, int) {
+      if (!values.empty()) values.resize(13);
+    });
+    return packet;
+  };
+  PacketCheck check;
+  EXPECT_TRUE(check.check(padded(0)).empty());
+  EXPECT_EQ(check.check(with_another_row(1)).size(), 1);
+  EXPECT_TRUE(check.check(padded(2)).empty());
+  EXPECT_TRUE(check.check(with_another_row(0)).empty()) << "a restart";
+}
+
 TEST(PacketCheck, MissingColumnsAreNoViolation) {
   PacketCheck check;
   Packet packet = flawless(0);

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "stream/metadata_fields.h"
 #include "tests/stream/blobs.h"
 
 namespace sluice::stream {
@@ -74,6 +75,8 @@ TEST(Packet, RoundTripKeepsEveryField) {
     EXPECT_EQ(b.score, a.score);
     EXPECT_EQ(b.kind, a.kind);
     EXPECT_EQ(b.reason, a.reason);
+    EXPECT_EQ(b.valid, a.valid);
+    EXPECT_EQ(b.held, a.held);
   }
 }
 
@@ -107,7 +110,7 @@ TEST(Packet, MetadataIsReadableText) {
   const auto blob = encode(sample_packet());
   const Metadata metadata = SafetensorsView::parse(blob, "blob").metadata();
   EXPECT_EQ(metadata.at("sluice.message"), "packet");
-  EXPECT_EQ(metadata.at("sluice.schema"), "1.1");
+  EXPECT_EQ(metadata.at("sluice.schema"), "1.2");
   EXPECT_EQ(metadata.at("sources"), "wrist.cam-0,map");
   EXPECT_EQ(metadata.at("retain"), "0.1");
   EXPECT_EQ(metadata.at("wrist.cam-0/grid"), "2,3");
@@ -147,6 +150,54 @@ TEST(Packet, OtherMajorVersionsAreRejected) {
 TEST(Packet, UnknownRequirementsAreRejected) {
   EXPECT_CONTAINS(error_with("sluice.requires", "delta"), "\"delta\"");
   EXPECT_CONTAINS(error_with("storage", "cuda-ipc"), "cuda-ipc");
+}
+
+/// The camera's last row is padding, the one before is held.
+Packet masked_packet() {
+  Packet packet = sample_packet();
+  packet.batches[0].valid = {1, 1, 0};
+  packet.batches[0].held = {0, 1, 0};
+  packet.batches[0].weight[2] = 0;
+  packet.kept = 3;
+  return packet;
+}
+
+TEST(Packet, FixedShapesCountOnlyWhatWasChosen) {
+  const auto blob = encode(masked_packet());
+  const Metadata metadata = SafetensorsView::parse(blob, "blob").metadata();
+  EXPECT_EQ(metadata.at("wrist.cam-0/kept"), "1");
+  EXPECT_EQ(metadata.at("map/kept"), "2");
+  EXPECT_EQ(metadata.at("map/share"), to_text(2.0 / 3));
+  const Packet got = decode_packet(blob, "blob");
+  EXPECT_EQ(got.kept, 3);
+  EXPECT_EQ(got.batches[0].size(), 3);
+  EXPECT_EQ(got.batches[0].valid, masked_packet().batches[0].valid);
+  EXPECT_EQ(got.batches[0].held, masked_packet().batches[0].held);
+  EXPECT_TRUE(got.batches[1].valid.empty() && got.batches[1].held.empty());
+  EXPECT_EQ(encode(got), blob);
+}
+
+TEST(Packet, FixedShapesAreAnnouncedToReadersWhoDontKnowThem) {
+  const auto required = [](const Packet& packet) {
+    const auto blob = encode(packet);
+    return is_required(SafetensorsView::parse(blob, "blob"), message_feature::mask);
+  };
+  EXPECT_TRUE(required(masked_packet()));
+  EXPECT_FALSE(required(sample_packet()));
+}
+
+TEST(Packet, MasksMustFitTheirCounts) {
+  const auto blob = encode(masked_packet());
+  const auto error_of = [&](const std::string& name, const std::vector<std::uint8_t>& values) {
+    return decode_error(
+        with_tensor(blob, "wrist.cam-0/" + name, {values.data(), kernels::DType::u8, {3}}));
+  };
+  EXPECT_CONTAINS(error_of("valid", {1, 1, 1}), "order");
+  EXPECT_CONTAINS(error_of("valid", {1, 0, 1}), "held and not valid");
+  EXPECT_CONTAINS(error_of("valid", {1, 2, 0}), "0 or 1");
+  EXPECT_CONTAINS(error_of("held", {1, 0, 0}), "order");
+  EXPECT_CONTAINS(error_of("held", {0, 0, 0}), "holds 4 tokens");
+  EXPECT_CONTAINS(error_of("held", {0, 1, 1}), "held and not valid");
 }
 
 TEST(Packet, OtherMessagesAreRejected) {

@@ -56,6 +56,46 @@ TEST(TokenBatch, NamesWhatIsNot) {
   EXPECT_CONTAINS(complaint([](TokenBatch& b) { b.pts_last[0] = nan; }), "finite");
 }
 
+TEST(TokenBatch, ChosenRowsComeBeforeHeldOnesAndPadding) {
+  const auto accepts = [](std::vector<std::uint8_t> valid, std::vector<std::uint8_t> held) {
+    TokenBatch batch = valid_batch();
+    batch.valid = std::move(valid);
+    batch.held = std::move(held);
+    validate(batch, "here");
+  };
+  accepts({1, 1, 1}, {});
+  accepts({0, 0, 0}, {0, 0, 0});
+  accepts({1, 1, 0}, {0, 1, 0});
+  accepts({}, {0, 1, 1});
+  accepts({1, 1, 1}, {1, 1, 1});
+  EXPECT_CONTAINS(complaint([](TokenBatch& b) { b.valid = {1, 0, 1}; }), "row 2 is out of order");
+  EXPECT_CONTAINS(complaint([](TokenBatch& b) { b.held = {1, 0, 0}; }), "row 1 is out of order");
+  EXPECT_CONTAINS(complaint([](TokenBatch& b) { b.valid = {1, 1, 2}; }), "0 or 1");
+  EXPECT_CONTAINS(complaint([](TokenBatch& b) { b.held = {0, 0, 3}; }), "0 or 1");
+  EXPECT_CONTAINS(complaint([](TokenBatch& b) {
+                    b.valid = {1, 1, 0};
+                    b.held = {0, 0, 1};
+                  }),
+                  "row 2 is held and not valid");
+}
+
+TEST(TokenBatch, OnlyPaddingStandsForNothing) {
+  TokenBatch batch = valid_batch();
+  batch.valid = {1, 1, 0};
+  batch.weight[2] = 0;
+  validate(batch, "here");
+  EXPECT_CONTAINS(complaint([](TokenBatch& b) {
+                    b.valid = {1, 1, 0};
+                    b.weight[1] = 0;
+                  }),
+                  "weight");
+  EXPECT_CONTAINS(complaint([](TokenBatch& b) {
+                    b.valid = {1, 1, 0};
+                    b.weight[2] = -1;
+                  }),
+                  "weight");
+}
+
 TEST(TokenBatch, EveryColumnMustHaveAnEntryPerToken) {
   int columns = 0;
   TokenBatch probe;

@@ -16,7 +16,7 @@ struct RandomCandidates {
   std::vector<std::vector<double>> rows;
   kernels::Tensor features;
   std::vector<std::int64_t> key;
-  std::vector<float> semantic, action;
+  std::vector<float> semantic, action, novelty, distinctness;
   std::vector<std::uint8_t> finite;
   std::vector<std::int32_t> pinned, unsent_for, position;
   stream::Grid grid;
@@ -30,6 +30,8 @@ struct RandomCandidates {
             .finite = finite,
             .pinned = pinned,
             .unsent_for = unsent_for,
+            .novelty = novelty,
+            .distinctness = distinctness,
             .grid = grid,
             .position = position};
   }
@@ -57,6 +59,7 @@ inline void random_candidates(Random& random, std::int64_t most, RandomCandidate
         values[static_cast<std::size_t>(i * width + d)] *= 1.0F + 1e-4F * random.normal();
   const double broken = random.chance(0.3) ? random.uniform() : 0;
   const bool has_history = random.chance(0.7), has_sent = random.chance(0.7);
+  const bool has_novelty = random.chance(0.7), has_distinctness = random.chance(0.7);
   for (std::int64_t i = 0; i < n; ++i) {
     float* row = values.data() + i * width;
     made.finite.push_back(random.chance(broken) ? 0 : 1);
@@ -65,6 +68,9 @@ inline void random_candidates(Random& random, std::int64_t most, RandomCandidate
     made.key.push_back(3 * i);
     made.semantic.push_back(static_cast<float>(random.integer(0, 6)));  // few levels make ties
     if (has_history) made.action.push_back(static_cast<float>(random.integer(0, 6)));
+    if (has_novelty)
+      made.novelty.push_back(static_cast<float>(std::max<std::int64_t>(random.integer(-4, 3), 0)));
+    if (has_distinctness) made.distinctness.push_back(static_cast<float>(random.integer(0, 6)));
     if (random.chance(0.05)) made.pinned.push_back(static_cast<std::int32_t>(i));
     if (has_sent) {
       const auto unsent = static_cast<std::int32_t>(random.integer(-1, 5));

@@ -2,9 +2,23 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <mutex>
 
 namespace sluice::stream::zeromq {
+namespace {
+
+using namespace std::chrono_literals;
+
+void check_heartbeat(std::chrono::milliseconds heartbeat, std::chrono::milliseconds timeout) {
+  if (heartbeat < 10ms || heartbeat > 1h)
+    throw input_error("heartbeat", concat("is ", heartbeat.count(), " ms"), "10 ms to an hour");
+  if (timeout < 20ms || timeout < heartbeat || timeout > 1h)
+    throw input_error("heartbeat_timeout", concat("is ", timeout.count(), " ms"),
+                      "20 ms to an hour, and no less than the heartbeat");
+}
+
+}  // namespace
 
 std::shared_ptr<zmq::context_t> shared_context() {
   static std::mutex mutex;
@@ -18,6 +32,15 @@ std::shared_ptr<zmq::context_t> shared_context() {
   return context;
 }
 
+void leave_signals_to_others() noexcept {
+  sigset_t signals;
+  sigfillset(&signals);
+  // Those that say that this very thread is broken.
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP})
+    sigdelset(&signals, fault);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
 Socket::Socket(zmq::socket_type type, int linger_ms)
     : context(shared_context()), handle(*context, type) {
   namespace option = zmq::sockopt;
@@ -29,6 +52,19 @@ Socket::Socket(zmq::socket_type type, int linger_ms)
   handle.set(option::tcp_keepalive_idle, 10);
   handle.set(option::tcp_keepalive_intvl, 5);
   handle.set(option::tcp_keepalive_cnt, 3);
+}
+
+void Socket::watch_peers(std::chrono::milliseconds heartbeat, std::chrono::milliseconds timeout) {
+  namespace option = zmq::sockopt;
+  check_heartbeat(heartbeat, timeout);
+  const int timeout_ms = static_cast<int>(timeout.count());
+  handle.set(option::heartbeat_ivl, static_cast<int>(heartbeat.count()));
+  handle.set(option::heartbeat_timeout, timeout_ms);
+  // For the other end, which may not have asked for heartbeats; in steps of a tenth of a second.
+  handle.set(option::heartbeat_ttl, std::max(timeout_ms, 100));
+  // A host that went away answers nothing, and TCP would ask it less and less often.
+  handle.set(option::connect_timeout, 500);
+  handle.set(option::handshake_ivl, std::max(timeout_ms, 1000));
 }
 
 std::string Socket::attach(const Endpoint& endpoint, Attach attach) {
@@ -46,6 +82,21 @@ std::string Socket::attach(const Endpoint& endpoint, Attach attach) {
     throw translate(error, endpoint.text,
                     attach == Attach::bind ? "cannot be listened on" : "cannot be connected to");
   }
+}
+
+void Socket::attach_again(const Endpoint& endpoint) {
+  zmq_disconnect(handle.handle(), endpoint.text.c_str());  // fails if nothing is left of it
+  attach(endpoint, Attach::connect);
+}
+
+int Socket::drop_further_parts() {
+  int parts = 0;
+  zmq::message_t part;
+  while (handle.get(zmq::sockopt::rcvmore)) {
+    if (!handle.recv(part, zmq::recv_flags::dontwait)) break;
+    ++parts;
+  }
+  return parts;
 }
 
 Patience::Patience(std::optional<std::chrono::milliseconds> timeout) noexcept {
