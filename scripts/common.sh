@@ -32,7 +32,7 @@ build_packages=(build-essential cmake ninja-build pkg-config git ccache ca-certi
   libzmq3-dev cppzmq-dev nlohmann-json3-dev libcli11-dev libfmt-dev
   libtomlplusplus-dev libcpp-httplib-dev
   libopen3d-dev)
-test_packages=(libgtest-dev libgmock-dev googletest python3 python3-venv ffmpeg clang-format-16)
+test_packages=(libgtest-dev libgmock-dev googletest python3 python3-dev python3-venv ffmpeg clang-format-16)
 lint_packages=(clang-format-16 clang-tidy-16)
 
 # python_environment: a virtual environment in .venv with what the Python tests read our files with.

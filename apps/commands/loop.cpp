@@ -32,6 +32,15 @@ std::string read_text(const std::filesystem::path& path) {
   return text;
 }
 
+/// Features come when their sender is there: that may take a while, and may never happen.
+void announce_waiting(const LoopConfig& config) {
+  for (const LoopInputConfig& input : config.inputs)
+    if (kind_of(input.input.input) == InputKind::feature_endpoint)
+      fmt::print("Waiting for features of {} on {}, {} s at most\n", input.source.id,
+                 input.input.input, input.input.timeout_s);
+  std::fflush(stdout);
+}
+
 void announce(const LoopConfig& config, const LoopRun& run) {
   if (const stream::ControlLink* link = run.link()) {
     fmt::print("Sending {} from {}, taking feedback on {}\n", config.engine.stream,
@@ -64,15 +73,13 @@ int run(const LoopOptions& options, int threads) {
   const auto begin = std::chrono::steady_clock::now();
   // One thread unless asked otherwise: handing a millisecond's work around costs more than it
   // saves.
+  announce_waiting(config);
   LoopRun loop(config, file, threads > 0 ? threads : 1, stop_requested());
   announce(config, loop);
   {
     LoopStatusLine status(loop);
-    loop.run([&] {
-      for (const std::string& failure : loop.new_failures()) status.tell(failure);
-      status.update();
-    });
-    for (const std::string& failure : loop.new_failures()) status.tell(failure);
+    loop.run([&status] { status.update(); });
+    status.update();  // what came last
   }
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
   fmt::print("{}", loop_summary_text(loop, time.count()));

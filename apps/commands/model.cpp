@@ -3,7 +3,6 @@
 #include "apps/model/tiny_transformer.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -17,6 +16,7 @@
 #include "apps/interrupt.h"
 #include "apps/model/model_tally.h"
 #include "apps/option_checks.h"
+#include "apps/terminal_line.h"
 #include "kernels/error.h"
 #include "stream/grid.h"
 #include "stream/io/model_link.h"
@@ -43,31 +43,23 @@ double milliseconds_since(steady_clock::time_point start) {
   return std::chrono::duration<double, std::milli>(steady_clock::now() - start).count();
 }
 
-/// One line on standard error, where that is a terminal, redrawn a few times a second.
+/// Redrawn a few times a second.
 class StatusLine {
  public:
-  explicit StatusLine(bool wanted) : visible_(wanted && ::isatty(STDERR_FILENO) != 0) {}
-  StatusLine(const StatusLine&) = delete;
-  StatusLine& operator=(const StatusLine&) = delete;
-  ~StatusLine() { wipe(); }
+  explicit StatusLine(bool wanted) : wanted_(wanted && line_.is_visible()) {}
 
   template <typename Text>
   void update(Text&& text) {
     const auto now = steady_clock::now();
-    if (!visible_ || (drawn_ && now - last_ < std::chrono::milliseconds(200))) return;
+    if (!wanted_ || now - last_ < std::chrono::milliseconds(200)) return;
     last_ = now;
-    drawn_ = true;
-    fmt::print(stderr, "\r\033[K{}", text());
-    std::fflush(stderr);
+    line_.draw(text());
   }
-  void wipe() {
-    if (drawn_) std::fputs("\r\033[K", stderr);
-    drawn_ = false;
-  }
+  void wipe() { line_.wipe(); }
 
  private:
-  bool visible_;
-  bool drawn_ = false;
+  TerminalLine line_;
+  bool wanted_;
   steady_clock::time_point last_;
 };
 

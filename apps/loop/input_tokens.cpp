@@ -136,7 +136,18 @@ class FeatureInput final : public CameraInput {
  private:
   void start(double default_tau) {
     const std::int64_t positions = feed_->source().positions();
+    if (!feed_->is_recording()) require_room(feed_->source());
     begin(feed_->source(), positions > 0 ? positions : config_.max_rows, default_tau);
+  }
+
+  /// The first message decides on the size of all.
+  void require_room(const stream::Source& source) const {
+    if (source.positions() > config_.max_rows)
+      throw input_error(config_.input.input, concat("frames of ", source.positions(), " tokens"),
+                        concat("at most max_rows, ", config_.max_rows));
+    if (source.feature_width > config_.max_width)
+      throw input_error(config_.input.input, concat("features of width ", source.feature_width),
+                        concat("at most max_width, ", config_.max_width));
   }
 
   bool read() {

@@ -83,12 +83,17 @@ LoopRun::~LoopRun() {
 }
 
 void LoopRun::open_inputs() {
-  for (std::size_t i = 0; i < config_.inputs.size(); ++i)
-    opened_.push_back(
-        open_loop_input(config_.inputs[i], stop_,
-                        [this, i](const stream::Source& source, const stream::FeatureFrame& frame) {
-                          if (log_) log_->frame(i, source, frame);
-                        }));
+  for (std::size_t i = 0; i < config_.inputs.size(); ++i) {
+    const auto on_live_frame = [this, i](const stream::Source& source,
+                                         const stream::FeatureFrame& frame) {
+      if (log_) log_->frame(i, source, frame);
+    };
+    try {
+      opened_.push_back(open_loop_input(config_.inputs[i], stop_, on_live_frame));
+    } catch (const Error& error) {
+      throw Error(error.kind(), concat("input ", config_.inputs[i].source.id), error.what());
+    }
+  }
 }
 
 void LoopRun::run(const std::function<void()>& on_status) {

@@ -1,9 +1,8 @@
 #include "apps/loop/loop_status.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <cstdio>
+#include <cstdint>
 
 namespace sluice::apps {
 namespace {
@@ -29,6 +28,28 @@ double mean_ms(const LatencyHistogram& histogram) {
   return count > 0 ? 1e3 * histogram.sum() / static_cast<double>(count) : 0;
 }
 
+/// Feedback that could never have been applied; late and double feedback is usual.
+std::int64_t refused_feedback(const LoopMetrics& metrics) {
+  using policy::FeedbackFate;
+  std::int64_t refused = 0;
+  for (const auto fate : {FeedbackFate::malformed, FeedbackFate::other_stream, FeedbackFate::future,
+                          FeedbackFate::unknown_tick})
+    refused += feedback_of(metrics, fate);
+  return refused;
+}
+
+/// "12 applied, 3 stale": those there are.
+std::string by_fate(const LoopMetrics& metrics) {
+  std::string text;
+  for (std::size_t fate = 0; fate < policy::feedback_fates; ++fate) {
+    const std::int64_t count = metrics.feedback[fate].load();
+    if (count == 0) continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count,
+                        name_of(static_cast<policy::FeedbackFate>(fate)));
+  }
+  return text.empty() ? "none" : text;
+}
+
 std::string by_source(const LoopMetrics& metrics, const auto& counts) {
   std::string text;
   for (std::size_t i = 0; i < metrics.source_ids.size(); ++i)
@@ -38,25 +59,35 @@ std::string by_source(const LoopMetrics& metrics, const auto& counts) {
 
 }  // namespace
 
-LoopStatusLine::LoopStatusLine(const LoopRun& run)
-    : run_(run), visible_(::isatty(STDERR_FILENO) != 0), last_(steady_clock::now()) {}
-
-LoopStatusLine::~LoopStatusLine() {
-  if (drawn_) std::fputs("\r\033[K", stderr);
-}
+LoopStatusLine::LoopStatusLine(LoopRun& run) : run_(run), last_(steady_clock::now()) {}
 
 void LoopStatusLine::update() {
+  tell_of_failures();
+  tell_of_refusals();
   const auto now = steady_clock::now();
-  if (!visible_ || (drawn_ && now - last_ < std::chrono::milliseconds(200))) return;
+  if (!line_.is_visible() || now - last_ < std::chrono::milliseconds(200)) return;
   last_ = now;
-  drawn_ = true;
-  // Not fmt::print, which throws once the terminal is gone.
-  std::fputs(("\r\033[K" + loop_status_text(run_)).c_str(), stderr);
-  std::fflush(stderr);
+  line_.draw(loop_status_text(run_));
 }
 
-void LoopStatusLine::tell(const std::string& message) {
-  std::fputs(((drawn_ ? "\r\033[K" : "") + ("sluice: " + message + "\n")).c_str(), stderr);
+void LoopStatusLine::tell_of_failures() {
+  for (const std::string& failure : run_.new_failures()) line_.tell("sluice: " + failure);
+}
+
+/// The likeliest mistakes of whoever connects a model.
+void LoopStatusLine::tell_of_refusals() {
+  const LoopMetrics& metrics = run_.metrics();
+  if (!told_of_feedback_ && refused_feedback(metrics) > 0) {
+    told_of_feedback_ = true;
+    line_.tell(fmt::format(
+        "sluice: feedback is refused ({}): attention needs a value for each row of the source in "
+        "the packet, finite and not negative, and stream, episode and tick must be the packet's",
+        by_fate(metrics)));
+  }
+  if (!told_of_keys_ && run_.link_counts().refused > 0) {
+    told_of_keys_ = true;
+    line_.tell("sluice: a model was refused: its key is missing, wrong, or not among the clients'");
+  }
 }
 
 std::string loop_status_text(const LoopRun& run) {
@@ -70,7 +101,9 @@ std::string loop_status_text(const LoopRun& run) {
   if (run.link() == nullptr) return text;
   if (!link.connected()) return text + "; no model";
   const std::int64_t age = metrics.feedback_age_ticks;
-  if (age < 0) return text + "; model connected, no feedback yet";
+  if (const std::int64_t refused = refused_feedback(metrics); refused > 0)
+    text += fmt::format("; {} answers refused", refused);
+  if (age < 0) return text + "; model connected, no feedback applied yet";
   return text +
          fmt::format("; model {:.1f} ms, feedback {} ticks old", mean_ms(metrics.model), age);
 }
@@ -81,8 +114,8 @@ std::string loop_summary_text(const LoopRun& run, double seconds) {
   const LoopMetrics& metrics = run.metrics();
   const std::int64_t ticks = ticks_of(metrics);
   std::string text = fmt::format(
-      "{} ticks in {:.1f} s: {} sent, {} without tokens, {} failed; {} missed, {} late\n", ticks,
-      seconds, ticks_of(metrics, TickStatus::ok), ticks_of(metrics, TickStatus::no_tokens),
+      "{} ticks in {:.1f} s: {} with tokens, {} without tokens, {} failed; {} missed, {} late\n",
+      ticks, seconds, ticks_of(metrics, TickStatus::ok), ticks_of(metrics, TickStatus::no_tokens),
       ticks - ticks_of(metrics, TickStatus::ok) - ticks_of(metrics, TickStatus::no_tokens),
       metrics.missed.load(), metrics.late_packets.load());
   text += fmt::format("Tokens kept: {}\n", by_source(metrics, metrics.kept_total_by_source));
@@ -90,14 +123,18 @@ std::string loop_summary_text(const LoopRun& run, double seconds) {
                       mean_ms(metrics.step), mean_ms(metrics.encode));
   if (run.link() == nullptr) return text;
   const stream::LinkCounts link = run.link_counts();
-  const std::int64_t applied = feedback_of(metrics, FeedbackFate::applied);
+  std::int64_t taken = 0;
+  for (const auto& count : metrics.feedback) taken += count.load();
   text += fmt::format(
-      "Link: {} packets published, {} replaced by newer ones; {} models came, {} went, {} refused\n"
-      "Feedback: {} messages, {} applied, {} stale, {} other\n",
-      link.published, link.replaced, link.connections, link.disconnections, link.refused,
-      link.feedback, applied, feedback_of(metrics, FeedbackFate::stale),
-      link.feedback - applied - feedback_of(metrics, FeedbackFate::stale));
-  return text;
+      "Link: {} packets (the last one is the end mark), {} of them sent to a model, {} replaced by "
+      "newer ones; models: {} came, {} went, {} refused\n"
+      "Feedback: {} messages: {}",
+      link.published, link.sent, link.replaced, link.connections, link.disconnections, link.refused,
+      link.feedback, by_fate(metrics));
+  if (link.malformed > 0) text += fmt::format(", {} no feedback at all", link.malformed);
+  const std::int64_t after = link.feedback - link.malformed - link.feedback_lost - taken;
+  if (after > 0) text += fmt::format(", {} after the last tick", after);
+  return text + "\n";
 }
 
 }  // namespace sluice::apps

@@ -2,30 +2,28 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <string>
 
 #include "apps/loop/loop_run.h"
+#include "apps/terminal_line.h"
 
 namespace sluice::apps {
 
-/// Redraws one line on standard error a few times a second, where that is a terminal.
+/// Redraws one line on standard error a few times a second, where that is a terminal, and tells
+/// once of what someone should look into.
 class LoopStatusLine {
  public:
-  explicit LoopStatusLine(const LoopRun& run);
-  LoopStatusLine(const LoopStatusLine&) = delete;
-  LoopStatusLine& operator=(const LoopStatusLine&) = delete;
-  /// Wipes the line.
-  ~LoopStatusLine();
+  explicit LoopStatusLine(LoopRun& run);
   void update();
-  /// A line that stays, on standard error.
-  void tell(const std::string& message);
 
  private:
-  const LoopRun& run_;
-  bool visible_;
-  bool drawn_ = false;
+  void tell_of_failures();
+  void tell_of_refusals();
+
+  LoopRun& run_;
+  TerminalLine line_;
   std::chrono::steady_clock::time_point last_;
+  bool told_of_feedback_ = false, told_of_keys_ = false;
 };
 
 /// What the line says, without the means to draw it.

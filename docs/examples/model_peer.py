@@ -17,6 +17,10 @@ for socket, endpoint in (packets, sys.argv[1]), (feedback, sys.argv[2]):
 while True:
     blob, start = packets.recv(), time.monotonic()
     info = json.loads(blob[8:8 + int.from_bytes(blob[:8], "little")])["__metadata__"]
+    if info.get("sluice.requires"):              # padding, for instance: see packet.md, "Fixed shape"
+        sys.exit("not a packet that this reader understands")
+    if info["end_of_stream"] == "true":
+        continue                                 # another loop may come
     tensors, answer = load(blob), {}
     for source in filter(None, info["sources"].split(",")):
         tokens = tensors[source + "/features"]   # [N,D]: run your model on these rows

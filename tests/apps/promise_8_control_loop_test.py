@@ -41,7 +41,7 @@ def test_ticks_go_on_without_any_model(tmp_path):
     config = write_config(tmp_path, [camera_input(camera_file(tmp_path))])
     with Loop(config, "--ticks", 60, "--log", tmp_path / "log") as loop:
         out = loop.finish()
-    assert "0 models came" in out
+    assert "models: 0 came" in out
     records = read_ticks(tmp_path / "log")
     assert all(record["status"] == "ok" for record in records if record["frames"][0] >= 0)
     assert all(record["kept"] == 12 for record in records if record["status"] == "ok")
@@ -293,3 +293,18 @@ def test_an_input_that_ends_leaves_the_others_going(tmp_path):
     with Loop(write_config(tmp_path, inputs)) as loop:
         loop.wait_for_metric('sluice_input_ended{input="short"}', 1)
         goes_on(loop)
+
+
+def test_frames_larger_than_reserved_for_are_refused_by_name(tmp_path, free_port, zeromq):
+    endpoint = f"tcp://127.0.0.1:{free_port}"
+    config = write_config(tmp_path, [f"id = 'front'\nsource = '{endpoint}'\nmax_rows = 30"])
+    camera = Camera(zeromq, endpoint)
+    camera.send()
+    error = sluice("loop", "--config", config, code=2).stderr
+    assert "input front" in error and "36 tokens" in error and "max_rows, 30" in error
+
+
+def test_refused_feedback_is_told_of(loop, model):
+    model.send(feedback_on(model.receive(), tensors={"front/action_attention": np.ones(3, np.float32)}))
+    loop.wait_for_fate("malformed")
+    loop.wait_for("feedback is refused \\(1 malformed\\)", where="err")
