@@ -104,6 +104,7 @@ def main():
     parser.add_argument("--runs", required=True, nargs="+", type=pathlib.Path)
     parser.add_argument("--peer", required=True, type=pathlib.Path)
     parser.add_argument("--load", help="load average before the run")
+    parser.add_argument("--seconds", default="10", help="of each run at a rate")
     arguments = parser.parse_args()
     runs = [run for path in arguments.runs for run in json.loads(path.read_text())["runs"]]
     peers = [json.loads(line) for line in arguments.peer.read_text().splitlines()]
@@ -114,7 +115,7 @@ def main():
     print(f"- **Machine**: {processor()}, {memory_gb()} of memory, {platform.system()};"
           f" load average before the run {arguments.load or 'not noted'}")
     print(f"- **Commit**: {commit()}, {datetime.date.today().isoformat()}")
-    print(f"- **Command**: `bench/run-tick {arguments.name}`\n")
+    print(f"- **Command**: `bench/run-tick {arguments.name} --seconds {arguments.seconds}`\n")
     print(METHOD.format(peak=max(run["peak_gflop_s"] for run in runs)))
     print("\n## Back to back\n")
     deadline = max(run["deadline_ms"] for run in back_to_back)
