@@ -57,8 +57,7 @@ struct Choice {
 /// 3. of the places, rnd(refresh_share · keep), or as many as pinned rows leave, go to what was not
 ///    sent in the tick before: never sent first, then unsent longest, ties to the lowest row;
 /// 4. of the places left, rnd(evidence share · places) go to the rows with most evidence (below),
-/// as
-///    long as there is any; ties to the lowest row;
+///    as long as there is any; ties to the lowest row;
 /// 5. the other places go to what the subclass chooses;
 /// 6. rows that are not finite (and not pinned) are kept only when nothing else is left, the lowest
 ///    first.

@@ -4,8 +4,6 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <memory>
 
 #include "apps/commands/command.h"
@@ -24,13 +22,6 @@ struct LoopOptions {
   std::optional<std::int64_t> ticks;
   bool check = false;
 };
-
-std::string read_text(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file) throw input_error(path.string(), "can't be read", "a config file");
-  return text;
-}
 
 /// Features come when their sender is there: that may take a while, and may never happen.
 void announce_waiting(const LoopConfig& config) {
@@ -61,19 +52,20 @@ void announce(const LoopConfig& config, const LoopRun& run) {
 }
 
 int run(const LoopOptions& options, int threads) {
-  LoopConfig config = read_loop_config(options.config);
+  // Read once: the log holds the very text that runs.
+  const LoopConfigFile file{read_loop_config_text(options.config),
+                            std::filesystem::absolute(options.config).parent_path()};
+  LoopConfig config = parse_loop_config(file.text, options.config.string(), file.folder);
   if (options.check) {
     fmt::print("{}: fine\n", options.config.string());
     return exit_ok;
   }
   if (!options.log.empty()) config.log = options.log;
   if (options.ticks) config.ticks = *options.ticks;
-  const LoopConfigFile file{read_text(options.config),
-                            std::filesystem::absolute(options.config).parent_path()};
   const auto begin = std::chrono::steady_clock::now();
+  announce_waiting(config);
   // One thread unless asked otherwise: handing a millisecond's work around costs more than it
   // saves.
-  announce_waiting(config);
   LoopRun loop(config, file, threads > 0 ? threads : 1, stop_requested());
   announce(config, loop);
   {

@@ -144,7 +144,9 @@ void describe_keys(std::map<std::string, std::string>& settings, const std::stri
     if (key.decides == Decides::yes) settings[table + key.name] = key.show(owner).value_or("none");
 }
 
-std::string read_file(const fs::path& file) {
+}  // namespace
+
+std::string read_loop_config_text(const fs::path& file) {
   constexpr std::uintmax_t largest = std::uintmax_t{1} << 20;
   const std::string name = file.string();
   constexpr auto expected = "a config file, see docs/loop.md";
@@ -160,10 +162,9 @@ std::string read_file(const fs::path& file) {
   return text;
 }
 
-}  // namespace
-
 LoopConfig read_loop_config(const fs::path& file) {
-  return parse_loop_config(read_file(file), file.string(), fs::absolute(file).parent_path());
+  return parse_loop_config(read_loop_config_text(file), file.string(),
+                           fs::absolute(file).parent_path());
 }
 
 LoopConfig parse_loop_config(std::string_view text, std::string_view where, const fs::path& folder,

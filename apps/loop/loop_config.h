@@ -77,6 +77,8 @@ enum class CurveKeyFiles : bool { leave, read };
 /// sluice::Error (kind input): "loop.toml:12: budget.token: unknown key; expected one of …", or
 /// what is wrong with the value and what was expected.
 [[nodiscard]] LoopConfig read_loop_config(const std::filesystem::path& file);
+/// The file's text alone. Throws sluice::Error for what can't be a config.
+[[nodiscard]] std::string read_loop_config_text(const std::filesystem::path& file);
 /// The same from text; `where` names it in errors, `folder` is what paths are relative to.
 [[nodiscard]] LoopConfig parse_loop_config(std::string_view text, std::string_view where,
                                            const std::filesystem::path& folder,

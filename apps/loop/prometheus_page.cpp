@@ -8,15 +8,10 @@
 #include <string_view>
 
 #include "apps/loop/metrics.h"
+#include "apps/loop/names.h"
 
 namespace sluice::apps {
 namespace {
-
-constexpr std::array<std::string_view, 6> status_names{"ok",          "no_tokens", "bad_input",
-                                                       "over_budget", "old_tick",  "failed"};
-constexpr std::array<std::string_view, policy::feedback_fates> fate_names{
-    "applied",      "stale",  "duplicate", "other_episode",
-    "unknown_tick", "future", "malformed", "other_stream"};
 
 constexpr double never = std::numeric_limits<double>::quiet_NaN();
 

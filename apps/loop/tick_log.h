@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "apps/loop/names.h"
 #include "policy/feedback_ledger.h"
 #include "policy/tick_engine.h"
 #include "stream/feature_frame.h"
@@ -45,10 +46,6 @@ struct FeedbackArrival {
   policy::FeedbackFate fate = policy::FeedbackFate::applied;
   double clock_s = 0;
 };
-
-/// "ok", "no_tokens" …; "applied", "stale" …
-[[nodiscard]] std::string_view name_of(policy::TickStatus status) noexcept;
-[[nodiscard]] std::string_view name_of(policy::FeedbackFate fate) noexcept;
 
 /// tick() and feedback() are called on the tick's thread: they copy into queues and never wait;
 /// what a full queue can't take is dropped and counted, and the log says so. frame() is called on

@@ -12,19 +12,6 @@
 
 namespace sluice::apps {
 
-std::string_view name_of(policy::TickStatus status) noexcept {
-  constexpr std::array<std::string_view, 6> names{"ok",          "no_tokens", "bad_input",
-                                                  "over_budget", "old_tick",  "failed"};
-  return names[static_cast<std::size_t>(status)];
-}
-
-std::string_view name_of(policy::FeedbackFate fate) noexcept {
-  constexpr std::array<std::string_view, policy::feedback_fates> names{
-      "applied",      "stale",  "duplicate", "other_episode",
-      "unknown_tick", "future", "malformed", "other_stream"};
-  return names[static_cast<std::size_t>(fate)];
-}
-
 namespace tick_log {
 namespace {
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from .errors import InputError
 from .packets import Feedback, Packet, decode, encode
-from .zmq_socket import Socket
+from .zmq_socket import Closing, Socket
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ class Receiver(Socket):
                 return
 
 
-class ModelLink:
+class ModelLink(Closing):
     """The model's end of the wire to a control loop: always the newest packet, feedback back.
 
         with sluice.ModelLink() as link:
@@ -167,17 +166,6 @@ class ModelLink:
         self._packets.close()
         if self._feedback is not None:
             self._feedback.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @staticmethod
     def _attach(end: Socket, curve: CurveClient | None) -> None:

@@ -14,7 +14,25 @@ MAX_MESSAGE = 256 << 20
 """Bytes: a peer that sends more is disconnected."""
 
 
-class Socket:
+class Closing:
+    """What is closed at the end of a `with` block."""
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Socket(Closing):
     """A ZeroMQ socket that one thread uses at a time."""
 
     def __init__(self, kind: str, endpoint: str, *, bind: bool, allow_remote: bool) -> None:
@@ -48,17 +66,6 @@ class Socket:
 
     def close(self) -> None:
         self.socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def send_blob(self, blob: bytes, timeout: float | None) -> bool:
         with self._alone():
