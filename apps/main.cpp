@@ -32,6 +32,7 @@ int run(int argc, char** argv) {
   apps::add_replay(app, globals, action);
   apps::add_compare(app, globals, action);
   apps::add_stream(app, globals, action);
+  apps::add_video(app, globals, action);
   apps::add_recv(app, globals, action);
   apps::add_sample(app, globals, action);
   apps::add_calibrate(app, globals, action);

@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "apps/open_spatial_input.h"
@@ -20,27 +19,23 @@ bool starts_with(const std::string& text, std::string_view prefix) {
   return text.compare(0, prefix.size(), prefix) == 0;
 }
 
-/// "384,384" → width and height in pixels.
-std::pair<int, int> parse_size(const std::string& text) {
-  int width = 0;
-  int height = 0;
-  const char* end = text.data() + text.size();
-  const auto first = std::from_chars(text.data(), end, width);
-  const bool comma = first.ec == std::errc() && first.ptr != end && *first.ptr == ',';
-  const auto second = comma ? std::from_chars(first.ptr + 1, end, height) : first;
-  if (!comma || second.ec != std::errc() || second.ptr != end || width < 1 || height < 1)
-    throw input_error("--size", '"' + text + '"', "width,height in pixels, such as 384,384");
-  return {width, height};
-}
-
 void refuse(bool given, const char* option, const InputOptions& options) {
   if (given)
     throw input_error(option, "given for " + options.input,
                       "a video: this input brings its own frames");
 }
 
+void refuse_encoder(const InputOptions& options) {
+  if (options.encoder.model)
+    throw input_error("--encoder", "given for " + options.input,
+                      "a video: this input brings its own features");
+}
+
 std::unique_ptr<stream::FrameSource> open_video(const InputOptions& options,
-                                                const std::atomic<bool>& stop) {
+                                                const std::atomic<bool>& stop, int threads) {
+  if (options.encoder.model)
+    return open_encoded_video(options.input, options.encoder, video_options(options, stop),
+                              options.grid, options.size, threads);
   stream::VideoTokenOptions tokens;
   tokens.video = video_options(options, stop);
   tokens.tokenizer = tokenizer_options(options, tokens.tokenizer);
@@ -48,6 +43,7 @@ std::unique_ptr<stream::FrameSource> open_video(const InputOptions& options,
 }
 
 std::unique_ptr<stream::FrameSource> open_features(const InputOptions& options) {
+  refuse_encoder(options);
   refuse(options.frames.has_value(), "--frames", options);
   refuse(options.size.has_value(), "--size", options);
   stream::SafetensorsSourceOptions features;
@@ -58,6 +54,7 @@ std::unique_ptr<stream::FrameSource> open_features(const InputOptions& options) 
 
 std::unique_ptr<stream::FrameSource> open_endpoint(const InputOptions& options,
                                                    const std::atomic<bool>& stop) {
+  refuse_encoder(options);
   refuse(options.fps.has_value(), "--fps", options);
   refuse(options.frames.has_value(), "--frames", options);
   refuse(options.grid.has_value(), "--grid", options);
@@ -104,7 +101,8 @@ void add_input_options(CLI::App& command, InputOptions& options, InputScope scop
       ->group(group);
   command
       .add_option("--size", options.size,
-                  "Width,height in pixels that the tokenizer works on [384/14 per token]")
+                  "Width,height in pixels that the tokenizer works on [384/14 per token; of an "
+                  "encoder: its own]")
       ->group(group);
   command
       .add_option("--timeout", options.timeout_s,
@@ -112,6 +110,7 @@ void add_input_options(CLI::App& command, InputOptions& options, InputScope scop
       ->capture_default_str()
       ->check(above_zero)
       ->group(group);
+  add_encoder_options(command, options.encoder);
 }
 
 InputKind kind_of(const std::string& input) {
@@ -133,7 +132,7 @@ stream::TokenizerOptions tokenizer_options(const InputOptions& options,
     defaults.grid_cols = grid.cols;
   }
   if (options.size) {
-    const auto [width, height] = parse_size(*options.size);
+    const auto [width, height] = parse_pixel_size(*options.size);
     defaults.working_width = width;
     defaults.working_height = height;
   }
@@ -158,13 +157,13 @@ void require_recording(const std::string& input) {
     throw input_error(input, "is live", "a recording (or use `sluice stream` for live sources)");
 }
 
-OpenInput open_input(const InputOptions& options, const std::atomic<bool>& stop) {
+OpenInput open_input(const InputOptions& options, const std::atomic<bool>& stop, int threads) {
   OpenInput open;
   open.kind = kind_of(options.input);
   switch (open.kind) {
     case InputKind::video:
-      open.source = open_video(options, stop);
-      open.default_tau = kernels::patch_descriptor_default_tau;
+      open.source = open_video(options, stop, threads);
+      if (!options.encoder.model) open.default_tau = kernels::patch_descriptor_default_tau;
       break;
     case InputKind::feature_file: open.source = open_features(options); break;
     case InputKind::feature_endpoint: open.source = open_endpoint(options, stop); break;

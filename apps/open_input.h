@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "apps/encoder_options.h"
 #include "stream/feature_frame.h"
 #include "stream/io/video_token_source.h"
 
@@ -28,6 +29,7 @@ struct InputOptions {
   /// Live features, as a control loop wants them: frames that were not read in time are dropped,
   /// and silence does not end the input.
   bool newest_only = false;
+  EncoderChoice encoder;  ///< of videos
 };
 
 /// What a command takes: videos and features from files; 3-D recordings, too; or live sources, too.
@@ -50,8 +52,10 @@ struct OpenInput {
 
 /// For everything but 3-D recordings, which only `sluice replay` takes. Throws sluice::Error for
 /// what can't be opened, for 3-D recordings, and for options that don't go with the kind of
-/// input. Sources end early once `stop` is true.
-[[nodiscard]] OpenInput open_input(const InputOptions& options, const std::atomic<bool>& stop);
+/// input. Sources end early once `stop` is true. `threads`: that an encoder computes with; 0: one
+/// per core.
+[[nodiscard]] OpenInput open_input(const InputOptions& options, const std::atomic<bool>& stop,
+                                   int threads = 0);
 
 /// Throws sluice::Error (kind input) for features that arrive live: they can't be read twice.
 void require_recording(const std::string& input);

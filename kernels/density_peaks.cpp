@@ -6,6 +6,7 @@
 
 #include "kernels/cpu/nearest_row.h"
 #include "kernels/cpu/pairwise_distances.h"
+#include "kernels/exponential.h"
 #include "kernels/top_k.h"
 
 namespace sluice::kernels {
@@ -73,7 +74,7 @@ void density_peaks(Resources& resources, const TensorView& rows, std::int64_t ce
   pool.parallel_for(n, [&](std::int64_t i, int) {
     thread_local std::vector<double> scratch;
     const double mean = mean_of_nearest(distances, i, k, scratch) / static_cast<double>(width);
-    workspace.density[static_cast<std::size_t>(i)] = std::exp(-mean);
+    workspace.density[static_cast<std::size_t>(i)] = exponential(-mean);
   });
 
   const auto& density = workspace.density;

@@ -127,7 +127,10 @@ void max_min(Resources& resources, const TensorView& features,
   const CosineDistances distances(resources, n, width, workspace);
   Selection selection(distances, workspace);
   selection.select_first();
-  for (std::int64_t count = 1; count < keep; ++count) selection.select_next();
+  for (std::int64_t count = 1; count < keep; ++count) {
+    resources.pool().poll();
+    selection.select_next();
+  }
   for (std::int64_t i = 0; i < n; ++i)
     if (selection.is_selected(i)) kept.push_back(static_cast<std::int32_t>(i));
 }

@@ -205,7 +205,7 @@ void require_indexable(std::string_view where, std::int64_t n) {
 
 }  // namespace
 
-void farthest_points(Resources&, std::span<const float> xyz, std::int64_t k,
+void farthest_points(Resources& resources, std::span<const float> xyz, std::int64_t k,
                      std::vector<std::int32_t>& indices) {
   constexpr std::string_view where = "farthest points";
   if (xyz.size() % 3 != 0)
@@ -226,7 +226,10 @@ void farthest_points(Resources&, std::span<const float> xyz, std::int64_t k,
     indices.insert(indices.end(), finite.begin(), finite.end());
   } else if (of_finite > 0) {
     FarthestFirst points(xyz, std::move(finite));
-    for (std::int64_t i = 0; i < of_finite; ++i) indices.push_back(points.choose());
+    for (std::int64_t i = 0; i < of_finite; ++i) {
+      resources.pool().poll();
+      indices.push_back(points.choose());
+    }
   }
   std::sort(indices.begin(), indices.end());
 }

@@ -83,6 +83,9 @@ class RowComparer {
 
 /// Positions per task: neighbours share cache lines of the outputs, so keep them on one thread.
 constexpr std::int64_t positions_per_task = 16;
+/// Frames per task: few enough to share the work evenly and to be stopped soon, so many that
+/// reading one more frame to start with costs nothing.
+constexpr std::int64_t frames_per_task = 256;
 
 }  // namespace
 
@@ -118,13 +121,19 @@ void redundancy_map(Resources& resources, std::span<const TensorView> frames, do
 
   // Position by position, not frame by frame: the row that was just read is still in the cache when
   // the next frame's row is compared with it.
-  const std::int64_t tasks = (positions + positions_per_task - 1) / positions_per_task;
-  resources.pool().parallel_for(tasks, [&](std::int64_t task, int) {
+  const std::int64_t stretches = (count + frames_per_task - 1) / frames_per_task;
+  const std::int64_t groups = (positions + positions_per_task - 1) / positions_per_task;
+  resources.pool().parallel_for(stretches * groups, [&](std::int64_t task, int) {
     RowComparer comparer(resources.rows(), frames[0].dtype(), frames[0].size(1), tau);
-    const std::int64_t end = std::min((task + 1) * positions_per_task, positions);
-    for (std::int64_t p = task * positions_per_task; p < end; ++p) {
-      map.finite[static_cast<std::size_t>(p)] = comparer.start(frames[0].row(p));
-      for (std::int64_t f = 1; f < count; ++f) {
+    const std::int64_t first = task / groups * frames_per_task;
+    const std::int64_t last = std::min(first + frames_per_task, count) - 1;
+    const std::int64_t begin = task % groups * positions_per_task;
+    const std::int64_t end = std::min(begin + positions_per_task, positions);
+    for (std::int64_t p = begin; p < end; ++p) {
+      const std::int64_t before = std::max<std::int64_t>(first - 1, 0);
+      const bool finite = comparer.start(frames[static_cast<std::size_t>(before)].row(p));
+      if (first == 0) map.finite[static_cast<std::size_t>(p)] = finite;
+      for (std::int64_t f = before + 1; f <= last; ++f) {
         const auto pair = static_cast<std::size_t>((f - 1) * positions + p);
         map.finite[pair + static_cast<std::size_t>(positions)] = comparer.next(
             frames[static_cast<std::size_t>(f)].row(p), map.redundant[pair], map.similarity[pair]);

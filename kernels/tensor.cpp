@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace sluice::kernels {
 
@@ -133,15 +134,36 @@ Tensor::Tensor(const TensorView& source) {
   copy_from(source);
 }
 
+Tensor Tensor::borrow(const TensorView& source, std::shared_ptr<const void> owner) {
+  if (source.device().kind != Device::Kind::cpu || !source.is_contiguous())
+    throw input_error("tensor", "cannot be borrowed", "contiguous host memory");
+  // Nothing to share, and perhaps no address.
+  if (source.empty()) return Tensor(source.dtype(), source.shape());
+  Tensor tensor;
+  tensor.borrowed_ = {std::move(owner), static_cast<const std::byte*>(source.data())};
+  tensor.dtype_ = source.dtype();
+  tensor.shape_ = source.shape();
+  return tensor;
+}
+
+void Tensor::require_own() const {
+  if (is_borrowed())
+    throw input_error("tensor", "is borrowed, and can only be read",
+                      "one with memory of its own: clone(), or reshape() first");
+}
+
 void Tensor::copy_from(const TensorView& source) {
   if (source.device().kind != Device::Kind::cpu || !source.is_contiguous())
     throw input_error("tensor", "cannot be copied", "contiguous host memory");
+  const auto lent = std::move(borrowed_);  // perhaps what `source` shows
   reshape(source.dtype(), source.shape());
   if (source.byte_size() > 0) std::memcpy(data(), source.data(), source.byte_size());
 }
 
 void Tensor::reshape(DType dtype, const Shape& shape) {
   constexpr std::size_t alignment = 64;
+  const Shape wanted = shape;  // may be shape_, which is cleared should there be no memory
+  borrowed_.reset();
   const std::size_t bytes = static_cast<std::size_t>(shape.element_count()) * item_size(dtype);
   if (bytes > capacity_ || !memory_) {
     const std::size_t rounded = (bytes + alignment) / alignment * alignment;
@@ -154,7 +176,7 @@ void Tensor::reshape(DType dtype, const Shape& shape) {
     capacity_ = rounded;
   }
   dtype_ = dtype;
-  shape_ = shape;
+  shape_ = wanted;
 }
 
 void Tensor::truncate(std::int64_t rows) {

@@ -146,6 +146,10 @@ class TensorView {
 ///
 /// First touch of fresh pages is several times slower than reading them, so whoever works in a loop
 /// keeps its tensors and calls `reshape`.
+///
+/// Or memory of somebody else's, lent for reading (`borrow`): such a tensor can be read, moved,
+/// truncated and cloned like any other, but not written. To write, `reshape` it or assign to it:
+/// it lets go of what it borrowed and takes memory of its own.
 class Tensor {
  public:
   Tensor() = default;
@@ -156,6 +160,14 @@ class Tensor {
   [[nodiscard]] static Tensor from(std::span<const T> values, const Shape& shape) {
     return Tensor(TensorView(values.data(), DTypeOf<T>::value, shape));
   }
+
+  /// The elements of `source` without a copy, aligned as they happen to be. `owner` keeps them
+  /// alive; it is let go of when the tensor is destroyed, assigned to or reshaped, on whichever
+  /// thread that is. Without an owner, the caller sees to it that they outlive the tensor. Whoever
+  /// changes them changes the tensor. Throws sluice::Error unless they are contiguous host memory.
+  [[nodiscard]] static Tensor borrow(const TensorView& source,
+                                     std::shared_ptr<const void> owner = {});
+  [[nodiscard]] bool is_borrowed() const noexcept { return borrowed_ != nullptr; }
 
   Tensor(Tensor&&) noexcept = default;
   Tensor& operator=(Tensor&&) noexcept = default;
@@ -168,24 +180,34 @@ class Tensor {
   void reshape(DType dtype, const Shape& shape);
   /// Shortens the first axis to `rows`, keeping the contents.
   void truncate(std::int64_t rows);
+  /// `source` may be this tensor's own view: what was borrowed then becomes its own.
   void copy_from(const TensorView& source);
 
-  [[nodiscard]] TensorView view() const noexcept { return {memory_.get(), dtype_, shape_}; }
+  [[nodiscard]] TensorView view() const noexcept { return {data(), dtype_, shape_}; }
   operator TensorView() const noexcept { return view(); }  // NOLINT: a tensor is a view
   [[nodiscard]] bool defined() const noexcept { return shape_.rank() != 0; }
   [[nodiscard]] DType dtype() const noexcept { return dtype_; }
   [[nodiscard]] const Shape& shape() const noexcept { return shape_; }
   [[nodiscard]] std::int64_t size(std::size_t axis) const noexcept { return shape_[axis]; }
   [[nodiscard]] std::size_t byte_size() const noexcept { return view().byte_size(); }
-  [[nodiscard]] const void* data() const noexcept { return memory_.get(); }
-  [[nodiscard]] void* data() noexcept { return memory_.get(); }
+  [[nodiscard]] const void* data() const noexcept {
+    return borrowed_ ? borrowed_.get() : memory_.get();
+  }
+  /// To write. Throws sluice::Error if the memory is borrowed: a copy that nobody asked for would
+  /// allocate in the middle of a loop, and leave earlier views behind.
+  [[nodiscard]] void* data() {
+    require_own();
+    return memory_.get();
+  }
 
   template <typename T>
   [[nodiscard]] std::span<const T> as() const {
     return view().as<T>();
   }
+  /// To write. Throws like data(), too.
   template <typename T>
   [[nodiscard]] std::span<T> as() {
+    require_own();
     const auto values = view().as<T>();
     return {const_cast<T*>(values.data()), values.size()};
   }
@@ -194,7 +216,10 @@ class Tensor {
   struct Free {
     void operator()(std::byte* memory) const noexcept;
   };
+  void require_own() const;
+
   std::unique_ptr<std::byte[], Free> memory_;
+  std::shared_ptr<const std::byte> borrowed_;  // shares the owner; if set, memory_ is empty
   std::size_t capacity_ = 0;
   DType dtype_ = DType::f32;
   Shape shape_;

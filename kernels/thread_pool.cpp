@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <utility>
 
 #if defined(__linux__)
 #include <sched.h>
@@ -54,8 +55,12 @@ void ThreadPool::stop_all() {
 
 void ThreadPool::run(std::int64_t count, const Loop& loop) {
   if (count <= 0) return;
+  poll_.begin_loop();
   if (workers_.empty() || count == 1) {
-    for (std::int64_t index = 0; index < count; ++index) loop.call(loop.object, index, 0);
+    for (std::int64_t index = 0; index < count; ++index) {
+      poll_.tick();
+      loop.call(loop.object, index, 0);
+    }
     return;
   }
   {
@@ -71,7 +76,7 @@ void ThreadPool::run(std::int64_t count, const Loop& loop) {
   work(0);
   std::unique_lock lock(mutex_);
   done_.wait(lock, [this] { return busy_ == 0; });
-  if (error_) std::rethrow_exception(error_);
+  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
 void ThreadPool::work(int worker) noexcept {
@@ -79,6 +84,7 @@ void ThreadPool::work(int worker) noexcept {
     const std::int64_t index = next_.fetch_add(1, std::memory_order_relaxed);
     if (index >= count_) return;
     try {
+      if (worker == 0) poll_.tick();
       loop_.call(loop_.object, index, worker);
     } catch (...) {
       const std::lock_guard lock(mutex_);

@@ -6,11 +6,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
+
+#include "kernels/periodic_poll.h"
 
 namespace sluice::kernels {
 
@@ -39,6 +43,15 @@ class ThreadPool {
     run(count, loop);
   }
 
+  /// From now on loops call `function` about every PeriodicPoll::interval, between iterations and
+  /// on the thread that runs them. What it throws ends the loop as if an iteration had thrown it:
+  /// this is how long work is stopped from outside. Results are then unspecified; everything stays
+  /// usable. Empty: nothing is called.
+  void set_poll(std::function<void()> function) { poll_.set(std::move(function)); }
+  /// The same for long work that is no parallel loop: call it now and then, on the thread that runs
+  /// the loops.
+  void poll() { poll_.tick(); }
+
  private:
   struct Loop {
     void (*call)(void* object, std::int64_t index, int worker);
@@ -61,6 +74,7 @@ class ThreadPool {
   std::int64_t count_ = 0;
   std::atomic<std::int64_t> next_{0};
   std::exception_ptr error_;  // guarded by mutex_
+  PeriodicPoll poll_;         // of the thread that runs the loops
 };
 
 }  // namespace sluice::kernels

@@ -35,15 +35,17 @@ build_packages=(build-essential cmake ninja-build pkg-config git ccache ca-certi
 test_packages=(libgtest-dev libgmock-dev googletest python3 python3-dev python3-venv ffmpeg clang-format-16)
 lint_packages=(clang-format-16 clang-tidy-16)
 
-# python_environment: a virtual environment in .venv with what the Python tests read our files with.
+# python_environment: a virtual environment in .venv with what the Python tests read our files with,
+# and with an encoder's runtime (100 MB beside NumPy's 73; seconds to install).
 python_environment() {
   local python=.venv/bin/python
   if [ ! -x $python ]; then
     say "Making a Python environment in .venv"
     /usr/bin/python3 -m venv .venv
   fi
-  $python -c 'import numpy, pytest, safetensors, zmq' 2>/dev/null ||
-    $python -m pip install --quiet --disable-pip-version-check numpy pytest safetensors pyzmq
+  $python -c 'import numpy, onnx, onnxruntime, pytest, safetensors, zmq' 2>/dev/null ||
+    $python -m pip install --quiet --disable-pip-version-check \
+      numpy onnx onnxruntime pytest safetensors pyzmq
 }
 
 # build PRESET [TARGET…]: configures and builds build/PRESET, with a compiler cache where there is one.

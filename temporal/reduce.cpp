@@ -41,6 +41,7 @@ void ClipReducer::segment(std::int64_t frames, std::int64_t positions, Reduction
   masks_[0].assign(positions, false);
   segmenter.push(masks_[0]);
   for (std::int64_t f = 1; f < frames; ++f) {
+    resources_.pool().poll();
     auto& mask = masks_[static_cast<std::size_t>(f)];
     mask.pack({redundant.data() + (f - 1) * positions, static_cast<std::size_t>(positions)});
     segmenter.push(mask);

@@ -26,6 +26,11 @@ void validate_options(const VideoReducerOptions& options) {
                       "exact: the published counts need the whole recording");
 }
 
+/// What belongs to somebody else is not kept for later use, as our own memory is.
+void return_if_borrowed(kernels::Tensor& tensor) noexcept {
+  if (tensor.is_borrowed()) tensor = {};
+}
+
 /// Rounded up: a cap below what a frame earns would lose tokens for good.
 std::int64_t credit_cap(double retain, std::int64_t frames, std::int64_t positions) {
   constexpr double most = 0x1p62;
@@ -114,12 +119,14 @@ void VideoReducer::push(stream::FeatureFrame& frame) {
   entry.frame.attention = std::exchange(frame.attention, {});
   frame.semantic = {};
   waiting_.push_back(std::move(entry));
+  return_if_borrowed(previous_);  // it has been compared with
   ++frames_pushed_;
   segmenter_->push(waiting_.back().redundant);
 }
 
 void VideoReducer::finish() {
   if (std::exchange(finished_, true) || !segmenter_) return;
+  return_if_borrowed(previous_);
   segmenter_->finish();
   if (!options_.causal) share_whole_recording();
 }
@@ -222,12 +229,14 @@ void VideoReducer::emit(const Segment& segment, const kernels::BitMask& static_p
 
 void VideoReducer::release(const Segment& segment) noexcept {
   // The next frame is compared with the last one pushed, even if its segment has left already.
-  has_previous_ = segment.last == frames_pushed_ - 1;
+  has_previous_ = !finished_ && segment.last == frames_pushed_ - 1;
   if (has_previous_) std::swap(previous_, waiting_.back().frame.features);
   for (; first_waiting_ <= segment.last; ++first_waiting_) {
     // A stream uses the memory again; a recording has no more frames to come.
-    if (options_.causal && spare_.size() < spare_.capacity())
+    if (options_.causal && spare_.size() < spare_.capacity()) {
+      return_if_borrowed(waiting_.front().frame.features);
       spare_.push_back(std::move(waiting_.front()));
+    }
     waiting_.pop_front();
   }
 }

@@ -60,11 +60,15 @@ class VideoReducer {
 
   /// Takes the frame's tensors. Used memory is left in `features`, so that a loop allocates
   /// nothing; attention and semantic scores are left undefined. All frames have the shape and type
-  /// of the first one; throws sluice::Error otherwise.
+  /// of the first one; throws sluice::Error otherwise, and is as it was before.
+  ///
+  /// Borrowed features (kernels::Tensor::borrow) are held, and must not change, until their segment
+  /// has left; those of the newest frame until the next one is there, or the end of the stream.
   void push(stream::FeatureFrame& frame);
   /// No more frames: push() throws from now on.
   void finish();
-  /// Fills `segment`, reusing its memory; false if none is certain yet.
+  /// Fills `segment`, reusing its memory; false if none is certain yet. If it throws, for want of
+  /// memory, the segment is lost and the stream goes on.
   [[nodiscard]] bool next(ReducedSegment& segment);
 
   [[nodiscard]] std::int64_t frames() const noexcept { return frames_pushed_; }

@@ -20,6 +20,7 @@ void add_reduce(CLI::App& app, const GlobalOptions& globals, Action& action);
 void add_replay(CLI::App& app, const GlobalOptions& globals, Action& action);
 void add_compare(CLI::App& app, const GlobalOptions& globals, Action& action);
 void add_stream(CLI::App& app, const GlobalOptions& globals, Action& action);
+void add_video(CLI::App& app, const GlobalOptions& globals, Action& action);
 void add_recv(CLI::App& app, const GlobalOptions& globals, Action& action);
 void add_sample(CLI::App& app, const GlobalOptions& globals, Action& action);
 void add_calibrate(CLI::App& app, const GlobalOptions& globals, Action& action);

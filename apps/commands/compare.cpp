@@ -58,7 +58,7 @@ int run(const CompareOptions& options, int threads) {
   std::vector<stream::Trace> traces;
   traces.reserve(settings.size());
   for (const auto& setting : settings) {
-    const OpenInput input = open_input(options.input, stop_requested());
+    const OpenInput input = open_input(options.input, stop_requested(), threads);
     make_output_folder(options.output);  // not before the input is known to be readable
     Progress progress(setting.label, input.source->frame_count());
     auto run = run_recording(

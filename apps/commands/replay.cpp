@@ -46,13 +46,13 @@ struct ReplayOptions {
 
 RecordingRun run_engine(const ReplayOptions& options, int threads, ThumbnailStore& thumbnails) {
   require_recording(options.input.input);
-  const OpenInput input = open_input(options.input, stop_requested());
+  const OpenInput input = open_input(options.input, stop_requested(), threads);
   const auto engine = options.reduction.resolve(input.default_tau);
   for (const char* name : {"tokens.safetensors", "overlay.mp4"})
     refuse_to_overwrite(options.input.input, options.output / name);
   make_output_folder(options.output);  // not before all else is known to make sense
   Progress progress("Reading frames", input.source->frame_count());
-  const auto* video = dynamic_cast<const stream::VideoTokenSource*>(input.source.get());
+  const auto* video = dynamic_cast<const stream::PictureFrameSource*>(input.source.get());
   const bool wants_thumbnails = video != nullptr && options.no_overlay && !options.no_report;
   return run_recording(*input.source, options.input.input, engine, threads, stop_requested(),
                        [&](const stream::FeatureFrame& frame) {

@@ -141,7 +141,7 @@ void wait_for(double pts, steady_clock::time_point start) {
 }
 
 int run(const StreamOptions& options, int threads) {
-  const OpenInput input = open_input(options.input, stop_requested());
+  const OpenInput input = open_input(options.input, stop_requested(), threads);
   temporal::VideoReducerOptions engine = options.reduction.resolve(input.default_tau);
   engine.causal = true;
   const bool live = options.realtime || !input.source->is_recording();

@@ -2,18 +2,10 @@
 
 #include <cuda_runtime_api.h>
 
+#include "kernels/cuda/cuda_error.h"
 #include "kernels/error.h"
 
 namespace sluice::kernels::cuda {
-namespace {
-
-void check(cudaError_t status, std::string_view where) {
-  if (status == cudaSuccess) return;
-  (void)cudaGetLastError();  // what was reported once shall not come up again in the next call
-  throw system_error(where, concat(cudaGetErrorName(status), ": ", cudaGetErrorString(status)));
-}
-
-}  // namespace
 
 int device_count() noexcept {
   int count = 0;
@@ -36,7 +28,7 @@ DeviceScope::~DeviceScope() {
 }
 
 void DeviceMemory::reserve(std::size_t bytes) {
-  if (bytes <= capacity_) return;
+  if (bytes <= capacity_ && (memory_ || bytes == 0)) return;  // none if it was moved from
   const DeviceScope scope(device_);
   memory_.reset();
   capacity_ = 0;

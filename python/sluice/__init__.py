@@ -2,9 +2,11 @@
 
     kept = sluice.reduce(features, attention, retain=0.10)
 
-NumPy arrays and PyTorch tensors go in and out without a copy. Errors are InputError (a ValueError)
+NumPy arrays and PyTorch tensors go in and out without a copy, but for one that has gaps (strided),
+and for frames that a VideoReducer holds unless told otherwise. Errors are InputError (a ValueError)
 and EngineError (a RuntimeError). Objects may be used by one thread at a time; different objects,
-and functions, by as many as you like: the GIL is released during the work.
+and functions, by as many as you like: the GIL is released during the work. An interrupt (Ctrl-C)
+ends long calls early, with KeyboardInterrupt, and leaves everything usable.
 """
 
 from importlib import import_module
@@ -14,6 +16,7 @@ from ._engine import __version__, set_threads, threads
 from .calibration import Calibration, LayerFlow, TokenLayout, calibrate
 from .errors import EngineError, InputError
 from .in_model import InnerMerge, StageDecision, inner_merge, stage_gate
+from .memory import MemoryChapter, MemoryCounts, TokenMemory
 from .packets import (
     Feedback,
     Packet,
@@ -52,6 +55,7 @@ from .voxels import VoxelTokens, voxel_pool
 
 # What needs PyTorch or transformers is imported when it is first asked for.
 _LAZY = {name: "pruning" for name in ("PrunedPrompt", "PrunedVisual", "Pruning", "prune")}
+_LAZY |= {name: "benchmark" for name in ("BenchResult", "BenchRow", "bench")}
 
 
 def __getattr__(name: str) -> Any:
@@ -79,6 +83,8 @@ __all__ = [
     "LayerCounts",
     "LayerFlow",
     "LayerPercents",
+    "MemoryChapter",
+    "MemoryCounts",
     "ModelLink",
     "ModelSize",
     "NoveltyOptions",
@@ -99,6 +105,7 @@ __all__ = [
     "TickTokens",
     "TokenKind",
     "TokenLayout",
+    "TokenMemory",
     "Tokens",
     "Totals",
     "VideoOptions",

@@ -74,7 +74,7 @@ def calibrate(
         borders: `segments`: no block straddles a border of the layout; `parity`: as published.
         stages: layers in front of which the gate works; None: every layer.
 
-    An interrupt (Ctrl-C) takes effect between layers. Raises InputError naming what can't be used.
+    An interrupt (Ctrl-C) takes effect within a layer. Raises InputError naming what can't be used.
     """
     try:
         system, spatial, text = (int(count) for count in layout)

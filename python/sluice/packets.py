@@ -94,6 +94,8 @@ def feedback_on(
 def encode(message: Packet | Feedback) -> bytes:
     """One safetensors blob. The same contents give the same bytes.
 
+    Features are written from where they lie; nothing is held afterwards.
+
     Raises InputError naming the field of a message that contradicts itself.
     """
     if isinstance(message, Feedback):
@@ -108,7 +110,8 @@ def decode(
 ) -> Packet | Feedback:
     """The packet or feedback in a blob. NumPy has no bfloat16: such packets need `torch`.
 
-    Nothing in the blob is believed before it was checked. Raises InputError, naming `where` and the
+    The message has memory of its own: the blob may be used again. Nothing in the blob is believed
+    before it was checked. Raises InputError, naming `where` and the
     key or tensor, for anything that is not a valid message of a known version.
     """
     wrap = framework_named(framework)

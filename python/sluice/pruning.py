@@ -52,15 +52,22 @@ class PrunedPrompt:
 class Pruning:
     """A model whose prompts are pruned while the context is open. Made by `prune`."""
 
-    def __init__(self, model: nn.Module, adapter: Any, settings: Any) -> None:
+    def __init__(self, model: nn.Module, adapter: Any, settings: Any, encoder: Any) -> None:
         self._model = model
         self._adapter = adapter
         self._settings = settings
+        self._encoder = encoder
         self._handles: list[Any] = []
         self.prompts: tuple[PrunedPrompt, ...] = ()
         """The last prompt with something visual in it, per row of the batch."""
 
     def __enter__(self) -> Pruning:
+        self._claim()
+        if self._settings.reducer is not None or self._settings.stages:
+            self._watch()
+        return self
+
+    def _claim(self) -> None:
         with _lock:
             if self._model in _pruned_models:
                 raise InputError(
@@ -68,13 +75,16 @@ class Pruning:
                     "one sluice.prune at a time"
                 )
             _pruned_models.add(self._model)
-        settings = self._settings
-        if settings.reducer is not None or settings.stages:
-            from .adapters.decoder_hooks import DecoderHooks
 
-            hooks = DecoderHooks(self._adapter, settings, self._report)
-            self._handles = hooks.install(self._model)
-        return self
+    def _watch(self) -> Any:
+        """Puts the hooks into the model; those of its decoder."""
+        from .adapters.decoder_hooks import DecoderHooks
+
+        hooks = DecoderHooks(self._adapter, self._settings, self._report)
+        self._handles = hooks.install(self._model)
+        if self._settings.reducer is not None and self._encoder is not None:
+            self._handles += self._encoder.install()
+        return hooks
 
     def __exit__(
         self,
@@ -116,7 +126,7 @@ def prune(
     positions: Literal["original", "compacted"] = "original",
     order: Literal["spatial", "static-first"] = "spatial",
     images: bool = False,
-    attention: Callable[[Tensor], Tensor | None] | None = None,
+    attention: Callable[[Tensor], Tensor | None] | Literal["encoder"] | None = None,
     inner_retain: float | None = None,
     inner_layer: int | None = None,
     stages: GateSchedule | str | Sequence[tuple[int, float]] | None = None,
@@ -146,8 +156,9 @@ def prune(
         order: `spatial`: kept tokens in the order of the prompt. `static-first`: a segment's
             merged tokens first, as the published code has it; for `compacted` only.
         images: prune images, too, each as a video of one frame.
-        attention: called with the features [F,S,D] of each video; returns what ranks its tokens,
-            [F,S], such as the attention that they received in the encoder, or None.
+        attention: `encoder`: the attention that tokens received in the vision tower's last used
+            layer ranks them, computed from its queries and keys. Or a function that is called with
+            the features [F,S,D] of each video, and returns what ranks its tokens, [F,S], or None.
         inner_retain: HoliTom's inner merge: share of what is left of each video (newlines
             included) that goes on from layer `inner_layer` on. Published: 0.5 from layer 18.
         inner_layer: counted from 0; at least 1.
@@ -176,10 +187,15 @@ def prune(
         ) from error
 
     adapter = adapter_for(model)
+    encoder = None
+    if isinstance(attention, str):
+        if attention != "encoder":
+            raise InputError(f"attention: is {attention!r}; expected 'encoder', a function or None")
+        attention = encoder = adapter.encoder_attention(images)
     whole = parameters.retain == 1 and budget is None
     reducer = None if whole else functools.partial(SpanReducer, parameters, order, attention)
     inner = inner_stages(adapter.decoder.layers, inner_retain, inner_layer, stages)
-    return Pruning(model, adapter, Settings(reducer, positions, images, inner))
+    return Pruning(model, adapter, Settings(reducer, positions, images, inner), encoder)
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, str]) -> None:

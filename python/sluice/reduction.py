@@ -98,13 +98,14 @@ def reduce(
     Args:
         features: [F,S,D] float32, float16 or bfloat16 (bfloat16: PyTorch only): F frames of S
             tokens of width D, each at least 1. Read in place, never written.
-        attention: [F,S] of any float type: attention that each token received in the encoder.
-            None: a saliency computed from the features ranks the tokens.
+        attention: [F,S] of any float type (others than float32 are converted first): attention that
+            each token received in the encoder. None: a saliency computed from the features ranks
+            the tokens.
         grid: rows and columns of a frame's tokens; None: the squarest factorisation of S.
 
     The other arguments are those of HolitomParameters. The same input gives the same output, bit
-    for bit, for every number of threads. An interrupt (Ctrl-C) takes effect when the clip is done:
-    use VideoReducer for recordings of many minutes.
+    for bit, for every number of threads. An interrupt (Ctrl-C) ends the call within a tenth of a
+    second or so, however long the clip.
 
     Raises InputError naming the argument.
     """

@@ -116,7 +116,9 @@ class TickEngine:
 
         Args:
             inputs: tokens by source id: features [N,D], or TickTokens. A source that is missing or
-                None offers nothing in this tick. Read and copied: the memory may be used again.
+                None offers nothing in this tick. Features are read where they lie, and not held
+                when the call is over: the memory may be used again. The packet has a copy of what
+                was kept, the engine of what it was shown. Other columns are copied.
             tick: number that grows within an episode; None: the next.
             deadline: seconds that the model has, for the controller; None: none.
             clock: seconds of the loop's own clock, for motion; None: ticks are a second apart.

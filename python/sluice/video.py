@@ -80,8 +80,7 @@ class VideoReducer:
         for segment in reducer.take(): ...
 
     A stream (`causal`) holds at most `latency` frames however long it lasts; a recording holds all
-    of them until its segments are taken. Frames are copied when they are pushed: their memory may
-    be used again at once.
+    of them until its segments are taken.
 
     Args:
         retain, tau: as in `reduce`; with `causal=False` also `budget` through `options`.
@@ -125,14 +124,24 @@ class VideoReducer:
         features: Array,
         attention: Array | None = None,
         pts: float | Sequence[float] | Array | None = None,
+        *,
+        copy: bool = True,
     ) -> None:
         """Takes the next frame, or several.
+
+        Frames wait for their segment, so they are copied by default: a loop may fill one buffer
+        again and again. With `copy=False` they are read where they lie, without a copy. The reducer
+        then holds them until their segment has left (the newest frame until the next one comes, or
+        the end of the stream), and their memory must not be written until then: what was compared
+        before and what is merged later would not be the same. That is for encoders that return
+        new memory every time.
 
         Args:
             features: [S,D] or [F,S,D] float32, float16 or bfloat16, of the shape and type of the
                 first frame.
             attention: [S] or [F,S] of any float type; None: a saliency from the features.
             pts: seconds, one number or [F]; None: frame numbers.
+            copy: False: borrow the features, as above. Attention and times are always copied.
 
         An interrupt (Ctrl-C) takes effect between frames: `frames` says how many are in.
         """
@@ -144,7 +153,7 @@ class VideoReducer:
             features = _one_frame(features, "features", 2)
             if attention is not None:
                 attention = _one_frame(attention, "attention", 1)
-        self._engine.push(features, attention, _times(pts))
+        self._engine.push(features, attention, _times(pts), bool(copy))
         self._wrap = self._wrap or wrap
 
     def finish(self) -> None:

@@ -70,11 +70,23 @@ struct Input {
       pinned = rows.small_integers();
     }
   }
-  /// Needs no GIL.
-  [[nodiscard]] policy::TickSource take() {
+  /// Valid until let_go().
+  [[nodiscard]] policy::TickSource offer() {
     if (!features) return {};
-    batch.features.copy_from(features->view());
+    batch.features = kernels::Tensor::borrow(features->view());
     return {.tokens = &batch, .semantic = semantic, .pinned = pinned};
+  }
+  void let_go() {
+    batch.features = {};
+    features.reset();
+  }
+};
+
+/// Nobody's memory is held on to when a step is over, however it ends.
+struct LetGo {
+  std::vector<Input>& inputs;
+  ~LetGo() {
+    for (Input& input : inputs) input.let_go();
   }
 };
 
@@ -93,20 +105,21 @@ class Engine {
     const auto tick = value_of<std::int64_t>(tick_, "tick");
     const auto clock_s = value_of<double>(clock, "clock");
     const auto deadline = deadline_of(value_of<double>(deadline_, "deadline"));
+    const LetGo let_go{state_->inputs};
     state_->inputs.resize(nb::len(inputs));
     for (std::size_t i = 0; i < state_->inputs.size(); ++i) state_->inputs[i].read(inputs[i]);
-    stream::Packet packet;
+    state_->sources.clear();
+    for (Input& input : state_->inputs) state_->sources.push_back(input.offer());
     TickStatus status = TickStatus::failed;
+    std::vector<stream::TokenBatch> kept;
     {
       const nb::gil_scoped_release release;
-      state_->sources.clear();
-      for (Input& input : state_->inputs) state_->sources.push_back(input.take());
-      status = state_->engine.step({tick, clock_s, state_->sources}, deadline, packet);
+      status = state_->engine.step({tick, clock_s, state_->sources}, deadline, state_->packet);
+      kept = state_->kept();
     }
-    for (Input& input : state_->inputs) input.features.reset();  // nobody's memory is held on to
     const bool is_packet = status == TickStatus::ok || status == TickStatus::no_tokens;
     if (!is_packet) return nb::make_tuple(name_of(status), nb::none());
-    return nb::make_tuple(name_of(status), packet_fields(std::move(packet)));
+    return nb::make_tuple(name_of(status), packet_fields(state_->packet, std::move(kept)));
   }
 
   const char* feedback(nb::handle feedback) {
@@ -140,8 +153,18 @@ class Engine {
     explicit State(const policy::TickEngineOptions& options)
         : resources(threads()), engine(resources, options) {}
 
+    /// The engine's packet has room for the most that there can be, and is filled again in every
+    /// tick; what leaves is as large as what was kept.
+    [[nodiscard]] std::vector<stream::TokenBatch> kept() const {
+      std::vector<stream::TokenBatch> batches(packet.batches.size());
+      for (std::size_t i = 0; i < batches.size(); ++i)
+        stream::copy_tokens(packet.batches[i], batches[i]);
+      return batches;
+    }
+
     kernels::Resources resources;
     policy::TickEngine engine;
+    stream::Packet packet;
     std::vector<Input> inputs;
     std::vector<policy::TickSource> sources;
   };

@@ -1,3 +1,4 @@
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -50,6 +51,14 @@ nb::dict segment_fields(ReducedSegment&& segment) {
   return fields;
 }
 
+/// A frame that was refused is not held on to.
+struct LetGo {
+  kernels::Tensor& features;
+  ~LetGo() {
+    if (features.is_borrowed()) features = {};
+  }
+};
+
 /// A VideoReducer with threads of its own.
 class Reducer {
  public:
@@ -60,8 +69,8 @@ class Reducer {
   }
 
   /// features [F,S,D], attention [F,S] or None, pts [F] or None: frame numbers. Frames go in one by
-  /// one, and Python's signals are looked at in between.
-  void push(nb::handle features_, nb::handle attention_, nb::handle pts_) {
+  /// one, and Python's signals are looked at in between. Without `copy` the features are borrowed.
+  void push(nb::handle features_, nb::handle attention_, nb::handle pts_, bool copy) {
     const Exclusive::Use use(guard_);
     const TensorArgument features(features_, "features");
     const TensorArgument attention(attention_, "attention");
@@ -80,6 +89,8 @@ class Reducer {
       pts.require_shape({frames}, "[frames]");
       times = pts.doubles();
     }
+    const std::shared_ptr<const void> owner = copy ? nullptr : features.owner();
+    const LetGo let_go{state_->frame.features};
     for (std::int64_t f = 0; f < frames; ++f) {
       if (PyErr_CheckSignals() != 0) throw nb::python_error();
       const nb::gil_scoped_release release;
@@ -87,7 +98,10 @@ class Reducer {
       frame.index = state_->reducer.frames();
       frame.pts =
           times.empty() ? static_cast<double>(frame.index) : times[static_cast<std::size_t>(f)];
-      frame.features.copy_from(features.view()[f]);
+      if (copy)
+        frame.features.copy_from(features.view()[f]);
+      else
+        frame.features = kernels::Tensor::borrow(features.view()[f], owner);
       if (!scores.empty())
         frame.attention.copy_from(
             {scores.data() + f * positions, kernels::DType::f32, kernels::Shape{positions}});
@@ -142,7 +156,7 @@ void bind_video_reducer(nb::module_& module) {
   nb::class_<Reducer>(module, "VideoReducer", "See sluice.VideoReducer.")
       .def(nb::init<nb::handle, nb::handle>(), nb::arg("source").none(), nb::arg("options").none())
       .def("push", &Reducer::push, nb::arg("features").none(), nb::arg("attention").none(),
-           nb::arg("pts").none())
+           nb::arg("pts").none(), nb::arg("copy"))
       .def("finish", &Reducer::finish)
       .def("next", &Reducer::next, nb::sig("def next(self) -> dict | None"),
            "A segment's fields, or None.")

@@ -12,6 +12,7 @@ void bind_reduce(nanobind::module_& module);
 void bind_selection(nanobind::module_& module);
 void bind_stage_gate(nanobind::module_& module);
 void bind_tick_engine(nanobind::module_& module);
+void bind_token_memory(nanobind::module_& module);
 void bind_video_reducer(nanobind::module_& module);
 void bind_voxel_pool(nanobind::module_& module);
 

@@ -2,6 +2,7 @@
 #include "kernels/resources.h"
 #include "python/src/bindings.h"
 #include "python/src/errors.h"
+#include "python/src/interrupt.h"
 #include "python/src/resource_pool.h"
 
 NB_MODULE(_engine, module) {
@@ -10,6 +11,7 @@ NB_MODULE(_engine, module) {
 
   module.attr("__version__") = SLUICE_VERSION;
   bind_errors(module);
+  bind_interrupt();
   module.def("set_threads", &set_threads, nb::arg("threads"),
              "Threads of every call and object from now on; 0: one per core.");
   module.def("threads", &threads, "As set; 0: one per core.");
@@ -20,6 +22,7 @@ NB_MODULE(_engine, module) {
   bind_voxel_pool(module);
   bind_calibration(module);
   bind_video_reducer(module);
+  bind_token_memory(module);
   bind_packet(module);
   bind_tick_engine(module);
 }

@@ -65,6 +65,10 @@ nb::dict totals_fields(const stream::RunningTotals& totals) {
 }
 
 nb::dict packet_fields(Packet&& packet) {
+  return packet_fields(packet, std::move(packet.batches));
+}
+
+nb::dict packet_fields(const Packet& packet, std::vector<stream::TokenBatch>&& tokens) {
   nb::dict fields;
   for_each_field(packet, [&](const char* key, const auto& value) {
     using T = std::remove_cvref_t<decltype(value)>;
@@ -76,7 +80,7 @@ nb::dict packet_fields(Packet&& packet) {
   });
   fields["totals"] = totals_fields(packet.totals);
   nb::list batches;
-  for (auto& batch : packet.batches) {
+  for (auto& batch : tokens) {
     nb::dict source = source_fields(batch.source);
     batches.append(nb::make_tuple(source, columns_of(std::move(batch))));
   }
@@ -99,7 +103,7 @@ Packet packet_from(nb::handle object) {
     stream::TokenBatch& batch = packet.batches.emplace_back();
     const auto columns = nb::cast<nb::dict>(tokens.attr("columns")());
     const TensorArgument features = read_columns(columns, tokens.attr("source"), batch);
-    batch.features.copy_from(features.view());
+    batch.features = features.borrowed();
   }
   return packet;
 }

@@ -3,6 +3,8 @@
 
 #include <nanobind/nanobind.h>
 
+#include <vector>
+
 #include "stream/feedback.h"
 #include "stream/packet.h"
 
@@ -12,7 +14,11 @@ namespace sluice::python {
 
 /// Every member of sluice.Packet; "batches" is a list of (source, columns). Takes over the memory.
 [[nodiscard]] nanobind::dict packet_fields(stream::Packet&& packet);
-/// From a sluice.Packet. Copies. Throws sluice::Error naming the field.
+/// The same, with these tokens instead of the packet's own.
+[[nodiscard]] nanobind::dict packet_fields(const stream::Packet& packet,
+                                           std::vector<stream::TokenBatch>&& tokens);
+/// From a sluice.Packet. Borrows the features, and holds them as long as it lives; copies the rest.
+/// Throws sluice::Error naming the field.
 [[nodiscard]] stream::Packet packet_from(nanobind::handle packet);
 
 /// Every member of sluice.Feedback; "sources" is a list of (id, semantic, action), None where there

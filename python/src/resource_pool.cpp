@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/error.h"
+#include "python/src/interrupt.h"
 
 namespace sluice::python {
 namespace {
@@ -57,6 +58,7 @@ BorrowedResources::BorrowedResources() : wanted_(wanted_threads) {
     }
   }
   resources_ = std::make_unique<kernels::Resources>(wanted_);
+  resources_->pool().set_poll(check_signals);
 }
 
 BorrowedResources::~BorrowedResources() {

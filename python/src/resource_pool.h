@@ -12,7 +12,8 @@ namespace sluice::python {
 void set_threads(int threads);
 [[nodiscard]] int threads() noexcept;
 
-/// Resources for one call: those of an earlier call that has ended, or new ones.
+/// Resources for one call: those of an earlier call that has ended, or new ones. An interrupt
+/// (Ctrl-C) ends its loops: see check_signals().
 class BorrowedResources {
  public:
   BorrowedResources();

@@ -67,6 +67,18 @@ TensorArgument::TensorArgument(nb::handle value, const char* argument) : name_(a
     throw input_error(argument, "is not aligned to its elements", "aligned memory");
 }
 
+std::shared_ptr<const void> TensorArgument::owner() const {
+  using Array = decltype(array_);
+  return {new Array(array_), [](const Array* array) {
+            const nb::gil_scoped_acquire gil;
+            delete array;
+          }};
+}
+
+kernels::Tensor TensorArgument::borrowed() const {
+  return kernels::Tensor::borrow(view_, owner());
+}
+
 void TensorArgument::require_shape(std::initializer_list<std::int64_t> shape,
                                    const char* meaning) const {
   bool fits = view_.rank() == shape.size();

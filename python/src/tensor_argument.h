@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <vector>
 
 #include "kernels/tensor.h"
@@ -23,6 +24,11 @@ class TensorArgument {
   [[nodiscard]] bool given() const noexcept { return view_.defined(); }
   [[nodiscard]] const kernels::TensorView& view() const noexcept { return view_; }
   [[nodiscard]] const char* name() const noexcept { return name_; }
+  /// For kernels::Tensor::borrow: keeps the memory as long as this or any copy of it lives. Needs
+  /// the GIL; may be let go of without, on any thread.
+  [[nodiscard]] std::shared_ptr<const void> owner() const;
+  /// The view as a tensor that holds the memory.
+  [[nodiscard]] kernels::Tensor borrowed() const;
 
   /// Throws unless the shape is this one; −1 may be anything. `meaning` says what it stands for,
   /// like "[frames, positions]".

@@ -20,8 +20,7 @@ namespace sluice::python {
 [[nodiscard]] stream::Source source_from(nanobind::handle source);
 
 /// Everything but the features, copied; columns that are missing or None stay empty, unknown ones
-/// are an error. `batch.features` is left as it is, for it to be copied from the result without the
-/// GIL.
+/// are an error. `batch.features` is left as it is, for the caller to borrow or copy the result.
 [[nodiscard]] TensorArgument read_columns(const nanobind::dict& columns, nanobind::handle source,
                                           stream::TokenBatch& batch);
 

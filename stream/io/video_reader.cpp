@@ -120,7 +120,7 @@ class VideoReader::Implementation {
 
 VideoReader::Implementation::Implementation(const std::string& input,
                                             const VideoReaderOptions& options)
-    : options_(options), interrupt_(options.stop, options.timeout_s) {
+    : options_(options), interrupt_(options.stop, options.timeout_s), converter_(options.filter) {
   check_options(options);
   info_.input = input;
   if (is_image_sequence(input)) {

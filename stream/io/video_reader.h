@@ -15,6 +15,7 @@
 
 #include "stream/feature_frame.h"
 #include "stream/io/image.h"
+#include "stream/io/resize_filter.h"
 
 namespace sluice::stream {
 
@@ -31,6 +32,7 @@ struct VideoReaderOptions {
   /// If > 0, pictures are shrunk, keeping the aspect ratio, until no side is longer. Not together
   /// with `width` or `height`.
   int max_side = 0;
+  ResizeFilter filter = ResizeFilter::bilinear;
   /// Decoder threads; 0: one per core. More is faster, and gives the same bytes for an intact
   /// video. Damaged parts, however, are patched up differently for each number of threads, so that
   /// the same input gives the same output everywhere only with a fixed number.

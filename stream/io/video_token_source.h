@@ -7,11 +7,13 @@
 #include <optional>
 #include <string>
 
-#include "stream/feature_frame.h"
+#include "stream/io/picture_frame_source.h"
 #include "stream/io/tokenizer.h"
 #include "stream/io/video_reader.h"
 
 namespace sluice::stream {
+
+class VideoReadAhead;
 
 struct VideoTokenOptions {
   /// `width`, `height` and `max_side` must be 0: the tokenizer decides the size.
@@ -25,7 +27,7 @@ struct VideoTokenOptions {
 
 /// Decodes on a thread of its own while the caller's thread tokenizes; the same input and options
 /// give the same tokens all the same.
-class VideoTokenSource final : public FrameSource {
+class VideoTokenSource final : public PictureFrameSource {
  public:
   /// Takes what VideoReader takes as `input`, and throws sluice::Error for the same reasons and for
   /// options out of range.
@@ -43,14 +45,12 @@ class VideoTokenSource final : public FrameSource {
   [[nodiscard]] bool is_recording() const override;
 
   [[nodiscard]] const VideoInfo& video() const noexcept;
-  /// The picture behind the frame that next() delivered last, at the tokenizer's working size.
-  /// Valid until the next call; only after next() returned true.
-  [[nodiscard]] const Image& picture() const noexcept { return current_->image; }
+  /// At the tokenizer's working size.
+  [[nodiscard]] const Image& picture() const noexcept override { return current_->image; }
 
  private:
-  class Decoder;
   Tokenizer tokenizer_;
-  std::unique_ptr<Decoder> decoder_;
+  std::unique_ptr<VideoReadAhead> decoder_;
   Source source_;
   const VideoFrame* current_ = nullptr;  ///< held until the next call
   std::int64_t delivered_ = 0;

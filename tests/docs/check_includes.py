@@ -38,7 +38,13 @@ PARALLEL = {
     "kernels/voxel_grouping.inl": ("thrust/",),
     "kernels/voxel_pool.cpp": ("thrust/", "tbb/"),
     "kernels/cuda/voxel_pool.cu": ("thrust/",),
+    "kernels/cuda/cuda_error.h": ("cuda_runtime_api.h",),
     "kernels/cuda/device_memory.cpp": ("cuda_runtime_api.h",),
+    "kernels/cuda/launch.h": ("cuda_runtime.h",),
+    "kernels/cuda/probe.cpp": ("cuda_runtime_api.h",),
+    "kernels/cuda/row_ring.h": ("cuda_pipeline_primitives.h",),
+    "kernels/cuda/row_sums.h": ("cuda_fp16.h",),
+    "kernels/cuda/stream_resources.cpp": ("cuda_runtime_api.h",),
 }
 STREAMS = {"iostream"}
 

@@ -130,24 +130,27 @@ TEST(Redundancy, IsStrict) {
 
 TEST(Redundancy, FrameByFrameGivesTheSameBits) {
   Random random(8);
-  const ClipShape shape{6, 50, 70};
-  const Tensor clip = test::clip_tensor(
-      test::random_clip(random, shape, {.noise = 0.5, .broken = 0.02, .zero = 0.02}), shape);
-  Resources resources(2);
-  RedundancyMap map;
-  redundancy_map(resources, frames_of(clip), 0.85, map);
-  std::vector<std::uint8_t> redundant(50), finite(50);
-  std::vector<float> similarity(50);
-  for (std::int64_t f = 0; f < shape.frames; ++f) {
-    compare_frames(resources, f == 0 ? TensorView() : clip.view()[f - 1], clip.view()[f], 0.85,
-                   redundant, similarity, finite);
-    for (std::size_t p = 0; p < 50; ++p) {
-      ASSERT_EQ(finite[p], map.finite[static_cast<std::size_t>(f) * 50 + p]);
-      if (f == 0) continue;
-      const std::size_t at = static_cast<std::size_t>(f - 1) * 50 + p;
-      ASSERT_EQ(redundant[p], map.redundant[at]);
-      ASSERT_EQ(std::bit_cast<std::uint32_t>(similarity[p]),
-                std::bit_cast<std::uint32_t>(map.similarity[at]));
+  for (const ClipShape shape : {ClipShape{6, 50, 70}, ClipShape{600, 21, 9}}) {
+    const Tensor clip = test::clip_tensor(
+        test::random_clip(random, shape, {.noise = 0.5, .broken = 0.02, .zero = 0.02}), shape);
+    Resources resources(2);
+    RedundancyMap map;
+    redundancy_map(resources, frames_of(clip), 0.85, map);
+    const auto positions = static_cast<std::size_t>(shape.positions);
+    std::vector<std::uint8_t> redundant(positions), finite(positions);
+    std::vector<float> similarity(positions);
+    for (std::int64_t f = 0; f < shape.frames; ++f) {
+      compare_frames(resources, f == 0 ? TensorView() : clip.view()[f - 1], clip.view()[f], 0.85,
+                     redundant, similarity, finite);
+      for (std::size_t p = 0; p < positions; ++p) {
+        const std::size_t at = static_cast<std::size_t>(f) * positions + p;
+        ASSERT_EQ(finite[p], map.finite[at]) << "frame " << f;
+        if (f == 0) continue;
+        ASSERT_EQ(redundant[p], map.redundant[at - positions]) << "frame " << f;
+        ASSERT_EQ(std::bit_cast<std::uint32_t>(similarity[p]),
+                  std::bit_cast<std::uint32_t>(map.similarity[at - positions]))
+            << "frame " << f;
+      }
     }
   }
 }

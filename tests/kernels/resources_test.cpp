@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <numeric>
+#include <thread>
 
 #include "kernels/error.h"
 
@@ -35,6 +37,60 @@ TEST(ThreadPool, RethrowsTheFirstExceptionAndStaysUsable) {
   std::atomic<int> count{0};
   pool.parallel_for(10, [&](std::int64_t, int) { ++count; });
   EXPECT_EQ(count, 10);
+}
+
+TEST(ThreadPool, PollsOnTheThreadThatRunsTheLoop) {
+  using namespace std::chrono_literals;
+  for (const int threads : {1, 3}) {
+    ThreadPool pool(threads);
+    const auto caller = std::this_thread::get_id();
+    int calls = 0;
+    pool.set_poll([&] {
+      EXPECT_EQ(std::this_thread::get_id(), caller);
+      ++calls;
+    });
+    const auto begin = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() - begin < 4 * PeriodicPoll::interval)  // many loops
+      pool.parallel_for(2 * threads, [](std::int64_t, int) { std::this_thread::sleep_for(1ms); });
+    EXPECT_GE(calls, 2);
+    EXPECT_LE(calls, 4);
+    pool.set_poll({});
+    calls = 0;
+    pool.parallel_for(60 * threads, [](std::int64_t, int) { std::this_thread::sleep_for(1ms); });
+    EXPECT_EQ(calls, 0);
+  }
+}
+
+struct Stopped {};
+
+TEST(ThreadPool, WhatThePollThrowsEndsTheLoop) {
+  for (const int threads : {1, 3}) {
+    ThreadPool pool(threads);
+    pool.set_poll([] { throw Stopped(); });
+    // Iterations so short that the clock can't be read in each, and too many to wait for.
+    std::atomic<std::int64_t> done{0};
+    const std::int64_t count = std::int64_t{1} << 28;
+    EXPECT_THROW(pool.parallel_for(count,
+                                   [&](std::int64_t, int worker) {
+                                     if (worker == 0) done.fetch_add(1, std::memory_order_relaxed);
+                                   }),
+                 Stopped);
+    EXPECT_LT(done, count);
+    pool.set_poll({});
+    std::atomic<int> after{0};
+    pool.parallel_for(10, [&](std::int64_t, int) { ++after; });
+    EXPECT_EQ(after, 10);
+  }
+}
+
+TEST(ThreadPool, WorkThatIsNoLoopPollsItself) {
+  ThreadPool pool(1);
+  pool.set_poll([] { throw Stopped(); });
+  EXPECT_THROW(
+      {
+        for (int i = 0; i < 1 << 28; ++i) pool.poll();
+      },
+      Stopped);
 }
 
 TEST(Resources, AnEnvironmentVariableForcesTheInstructionSet) {

@@ -1,5 +1,7 @@
 """Seeded inputs, and what tests ask of tensors of either framework."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -33,3 +35,20 @@ def address(tensor):
     if torch is not None and isinstance(tensor, torch.Tensor):
         return tensor.data_ptr()
     return tensor.__array_interface__["data"][0]
+
+
+def resident_bytes():
+    """Memory that this process occupies."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+def peak_growth(call):
+    """Bytes by which this process grew at most during the call."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
+    except OSError:
+        pytest.skip("this system does not let a process reset its peak of memory")
+    before = resident_bytes()
+    call()
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024 - before

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <memory>
 #include <set>
 
 #include "kernels/rounding.h"
@@ -171,6 +172,100 @@ TEST(VideoReducer, RejectsFramesOfAnotherShapeAndKeepsGoing) {
   reducer.finish();
   ReducedSegment segment;
   EXPECT_TRUE(reducer.next(segment));
+}
+
+/// A clip whose frames are lent, each with an owner of its own.
+class LentFrames {
+ public:
+  explicit LentFrames(const kernels::Tensor& clip) : clip_(clip) {
+    for (std::int64_t f = 0; f < clip.size(0); ++f) owners_.push_back(std::make_shared<int>());
+  }
+  [[nodiscard]] kernels::Tensor lend(std::int64_t f) const {
+    return kernels::Tensor::borrow(clip_.view()[f], owners_[static_cast<std::size_t>(f)]);
+  }
+  /// Frames that somebody still holds.
+  [[nodiscard]] std::set<std::int64_t> held() const {
+    std::set<std::int64_t> held;
+    for (std::size_t f = 0; f < owners_.size(); ++f)
+      if (owners_[f].use_count() > 1) held.insert(static_cast<std::int64_t>(f));
+    return held;
+  }
+
+ private:
+  const kernels::Tensor& clip_;
+  std::vector<std::shared_ptr<int>> owners_;
+};
+
+TEST(VideoReducer, BorrowedFramesAreReadWhereTheyLieAndLetGoWhenTheyHaveLeft) {
+  test::Random random(11);
+  kernels::Resources resources(1);
+  const test::ClipShape shape{80, 9, 16};
+  const auto clip = test::clip_tensor(test::random_clip(random, shape, {.repeat = 0.8}), shape);
+  for (const std::int64_t latency : {0, 1, 5}) {
+    VideoReducerOptions options;
+    options.causal = latency > 0;
+    if (options.causal) options.latency = latency;
+    options.reduction.retain = 0.4;
+    const auto expected = test::reduce_frames(resources, clip, {}, options);
+
+    const LentFrames frames(clip);
+    VideoReducer reducer(resources, {}, options);
+    std::vector<ReducedSegment> segments;
+    std::int64_t left = 0;
+    const auto take = [&] {
+      ReducedSegment segment;
+      while (reducer.next(segment)) {
+        left = segment.segment.last + 1;
+        segments.push_back(std::move(segment));
+        segment = {};
+      }
+    };
+    for (std::int64_t f = 0; f < shape.frames; ++f) {
+      stream::FeatureFrame frame;
+      frame.pts = 0.5 * static_cast<double>(f);
+      if (f % 7 == 3)  // memory of its own among the others
+        frame.features = frames.lend(f).clone();
+      else
+        frame.features = frames.lend(f);
+      reducer.push(frame);
+      ASSERT_FALSE(frame.features.is_borrowed());
+      take();
+      // What waits, and the newest frame, with which the next one is compared.
+      std::set<std::int64_t> waiting;
+      for (std::int64_t w = std::min(left, f); w <= f; ++w)
+        if (w % 7 != 3) waiting.insert(w);
+      ASSERT_EQ(frames.held(), waiting) << "after frame " << f;
+    }
+    reducer.finish();
+    take();
+    EXPECT_TRUE(frames.held().empty());
+    ASSERT_EQ(segments.size(), expected.size());
+    for (std::size_t s = 0; s < segments.size(); ++s) {
+      ASSERT_EQ(segments[s].segment.last, expected[s].segment.last);
+      ASSERT_EQ(segments[s].assignment, expected[s].assignment);
+      const auto values = std::as_const(segments[s].tokens.features).as<float>();
+      const auto same = expected[s].tokens.features.as<float>();
+      ASSERT_EQ(0, std::memcmp(values.data(), same.data(), same.size_bytes()));
+    }
+  }
+}
+
+TEST(VideoReducer, ABorrowedFrameThatIsRefusedStaysWithTheCaller) {
+  kernels::Resources resources(1);
+  const kernels::Tensor clip = kernels::Tensor::from<float>(std::vector<float>(24, 1), {2, 3, 4});
+  const LentFrames frames(clip);
+  VideoReducerOptions options;
+  options.causal = true;
+  VideoReducer reducer(resources, {}, options);
+  stream::FeatureFrame frame;
+  frame.features = frames.lend(0);
+  reducer.push(frame);
+  frame.features = frames.lend(1);
+  frame.features.truncate(2);
+  EXPECT_THROW(reducer.push(frame), Error);
+  EXPECT_TRUE(frame.features.is_borrowed());
+  frame.features = {};
+  EXPECT_EQ(frames.held(), (std::set<std::int64_t>{0}));
 }
 
 TEST(VideoReducer, AStreamCantHaveATotalBudgetOrPublishedRounding) {

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch.utils.hooks import RemovableHandle
 
+from ..errors import InputError
+from .encoder_attention import EncoderAttention
 from .visual_spans import VisualSpan
 
 
@@ -43,3 +45,13 @@ class Adapter(ABC):
             embeds: [B,L,D], what the decoder gets.
             ids: [A,B,L], its position ids.
         """
+
+    def encoder_attention(self, images: bool) -> EncoderAttention:
+        """Ranks videos, and images if asked for, by the attention they received in the encoder.
+
+        Raises InputError where that is not known.
+        """
+        raise InputError(
+            "attention: is 'encoder' for a model whose vision tower is not known; expected a "
+            "function of the features, or None"
+        )

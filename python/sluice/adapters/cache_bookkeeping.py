@@ -141,7 +141,8 @@ def open_ledger(
 
 def attach(cache: Cache, ledger: Ledger) -> None:
     if not isinstance(cache, PrunedCache):
-        cache.__class__ = _pruned(type(cache))
+        kind: Any = type(cache)  # which mypy, without transformers, takes to have no hash
+        cache.__class__ = _pruned(kind)
         cache.ledger = ledger
 
 

@@ -18,7 +18,7 @@ from .cache_bookkeeping import attach, ledger_of, open_ledger
 from .call import Call, Stretch
 from .inner_stages import InnerStage
 from .positions import compacted, given_ids
-from .prompt_pruning import SpanReducer, kept_columns, prune_spans, take
+from .prompt_pruning import SpanRule, kept_columns, prune_spans, take
 from .visual_spans import VisualSpan
 
 Positions = Literal["original", "compacted"]
@@ -26,7 +26,7 @@ Positions = Literal["original", "compacted"]
 
 @dataclass(frozen=True)
 class Settings:
-    reducer: Callable[[], SpanReducer] | None
+    reducer: Callable[[], SpanRule] | None
     """Makes one per call; None leaves prompts whole."""
     positions: Positions
     images: bool
@@ -49,6 +49,11 @@ class DecoderHooks:
         self._report = report
         self._noted = Noted()
         self._running = _Running()
+
+    @property
+    def call(self) -> Call | None:
+        """What is under way on this thread, if something visual is in it or was before it."""
+        return self._running.call
 
     def install(self, model: nn.Module) -> list[RemovableHandle]:
         handles = [

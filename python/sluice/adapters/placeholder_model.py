@@ -31,7 +31,7 @@ class PlaceholderModel(Adapter):
     def spans(
         self, inputs: dict[str, Any], embeds: torch.Tensor, ids: torch.Tensor, images: bool
     ) -> list[VisualSpan]:
-        found = []
+        found: list[VisualSpan] = []
         if _given(inputs, "pixel_values_videos", "video"):
             mask = self._placeholders(inputs, self.config.video_token_id)
             for run in runs(mask):

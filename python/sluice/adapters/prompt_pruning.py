@@ -22,11 +22,16 @@ class PrunedSpan:
     """A video or image of a prompt, and what became of it."""
 
     span: VisualSpan
-    reduction: Reduction
     slots: torch.Tensor
     """[kept] int64: the columns that the kept tokens take, ascending."""
-    rows: torch.Tensor
-    """[kept] int64: row of `reduction` that goes to each slot."""
+    features: torch.Tensor
+    """[kept,D]: what goes to each slot."""
+    reduction: Reduction | None
+    """None where another rule than the engine's chose."""
+
+
+SpanRule = Callable[[torch.Tensor, VisualSpan], PrunedSpan]
+"""Given embeddings [B,L,D] and a span of them, says what becomes of it."""
 
 
 class SpanReducer:
@@ -45,10 +50,11 @@ class SpanReducer:
         features = embeds[span.row, span.columns.to(embeds.device)].detach()
         reduction = self._reduce(features.unflatten(0, (span.frames, span.positions)))
         tokens = reduction.tokens
+        assert tokens.frame is not None and tokens.position is not None, "of a clip"
         columns = span.columns[tokens.frame.long() * span.positions + tokens.position.long()]
         slots, by_column = columns.sort()
         rows = by_column if self._order == "spatial" else torch.arange(len(slots))
-        return PrunedSpan(span, reduction, slots, rows)
+        return PrunedSpan(span, slots, reduction.features[rows], reduction)
 
     def _reduce(self, features: torch.Tensor) -> Reduction:
         if self._last is not None and torch.equal(self._last[0], features):
@@ -65,7 +71,7 @@ class SpanReducer:
 def prune_spans(
     embeds: torch.Tensor,
     spans: Sequence[VisualSpan],
-    reducer: SpanReducer | None,
+    reducer: SpanRule | None,
 ) -> tuple[torch.Tensor, torch.Tensor, list[PrunedSpan]]:
     """Embeddings [B,L,D] with the kept tokens in their slots; which columns went, [B,L] bool.
 
@@ -78,7 +84,7 @@ def prune_spans(
         row, slots = result.span.row, result.slots.to(embeds.device)
         gone[row, result.span.columns.to(embeds.device)] = True
         gone[row, slots] = False
-        embeds[row, slots] = result.reduction.features[result.rows].to(embeds)
+        embeds[row, slots] = result.features.to(embeds)
     return embeds, gone, pruned
 
 

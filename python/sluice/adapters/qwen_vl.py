@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from ..errors import InputError
+from .block_attention import BlockAttention
 from .placeholder_model import PlaceholderModel
 from .visual_spans import VisualSpan, span_of
 
@@ -28,6 +29,9 @@ class QwenVl(PlaceholderModel):
 
     def image(self, row: int, start: int, stop: int, *, embeds: torch.Tensor) -> VisualSpan:
         return span_of("image", row, start, stop, stop - start)
+
+    def encoder_attention(self, images: bool) -> BlockAttention:
+        return BlockAttention(self.inner.visual)
 
 
 def _frame_size(ids: torch.Tensor) -> int:

@@ -4,6 +4,7 @@ extern "C" {
 #include <libavutil/pixdesc.h>
 }
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -13,7 +14,19 @@ extern "C" {
 namespace sluice::stream::libav {
 namespace {
 
-constexpr int scaling_flags = SWS_BILINEAR | SWS_ACCURATE_RND | SWS_BITEXACT;
+constexpr int exact_flags = SWS_ACCURATE_RND | SWS_BITEXACT;
+
+/// A scaler whose filter only depends on the two pictures and `filter`.
+SwsContext* make_scaler(const AVFrame& source, const AVFrame& target, ResizeFilter filter) {
+  const bool bicubic = filter == ResizeFilter::bicubic;
+  const int quality =
+      bicubic ? SWS_BICUBIC | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP : SWS_BILINEAR;
+  const std::array<double, 2> catmull_rom{0, 0.5};  // swscale's own would be 0, 0.6
+  return sws_getContext(source.width, source.height, static_cast<AVPixelFormat>(source.format),
+                        target.width, target.height, static_cast<AVPixelFormat>(target.format),
+                        exact_flags | quality, nullptr, nullptr,
+                        bicubic ? catmull_rom.data() : nullptr);
+}
 
 AVPixelFormat format_of(const AVFrame& frame) {
   return static_cast<AVPixelFormat>(frame.format);
@@ -82,16 +95,15 @@ void copy_turned(const AVFrame& rgb, const Orientation& turn, Image& image) {
 
 }  // namespace
 
-void PictureConverter::Scaler::prepare(const AVFrame& source, const AVFrame& target) {
+void PictureConverter::Scaler::prepare(const AVFrame& source, const AVFrame& target,
+                                       ResizeFilter filter) {
   const int wanted_range = is_full_range(source) ? 1 : 0;
   const bool fits = handle && source.width == source_width && source.height == source_height &&
                     source.format == source_format && target.width == width &&
                     target.height == height && target.format == format &&
                     source.colorspace == colorspace && wanted_range == full_range;
   if (fits) return;
-  handle.reset(sws_getContext(source.width, source.height, format_of(source), target.width,
-                              target.height, format_of(target), scaling_flags, nullptr, nullptr,
-                              nullptr));
+  handle.reset(make_scaler(source, target, filter));
   if (!handle) {
     const char* name = av_get_pix_fmt_name(format_of(source));
     throw input_error("video", concat("pictures of ", source.width, "x", source.height, " pixels, ",
@@ -111,8 +123,8 @@ void PictureConverter::Scaler::prepare(const AVFrame& source, const AVFrame& tar
                            sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, unit, unit);
 }
 
-void PictureConverter::Scaler::scale(const AVFrame& source, AVFrame& target) {
-  prepare(source, target);
+void PictureConverter::Scaler::scale(const AVFrame& source, AVFrame& target, ResizeFilter filter) {
+  prepare(source, target, filter);
   sws_scale(handle.get(), source.data, source.linesize, 0, source.height, target.data,
             target.linesize);
 }
@@ -120,7 +132,7 @@ void PictureConverter::Scaler::scale(const AVFrame& source, AVFrame& target) {
 const AVFrame& PictureConverter::remove_alpha(const AVFrame& frame) {
   reserve(with_alpha_, AV_PIX_FMT_RGBA, frame.width, frame.height);
   reserve(opaque_, AV_PIX_FMT_RGB24, frame.width, frame.height);
-  alpha_scaler_.scale(frame, *with_alpha_);
+  alpha_scaler_.scale(frame, *with_alpha_, filter_);
   for (int y = 0; y < frame.height; ++y) {
     const std::uint8_t* from = row(*with_alpha_, y);
     std::uint8_t* to = row(*opaque_, y);
@@ -139,7 +151,7 @@ void PictureConverter::convert(const AVFrame& frame, const Orientation& orientat
   const AVFrame& source = has_alpha(frame) ? remove_alpha(frame) : frame;
   const bool turned = orientation.swaps_axes();
   reserve(scaled_, AV_PIX_FMT_RGB24, turned ? height : width, turned ? width : height);
-  scaler_.scale(source, *scaled_);
+  scaler_.scale(source, *scaled_, filter_);
   image.resize(width, height);
   if (orientation.is_upright()) {
     copy_upright(*scaled_, image);

@@ -1,0 +1,1 @@
+"""What `sluice.bench` is made of: inputs, rules to compare with, clocks, and what they say."""
