@@ -1,13 +1,52 @@
 #include "apps/encoder_options.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <array>
 #include <charconv>
+#include <filesystem>
+#include <fstream>
 #include <utility>
 
 #include "kernels/error.h"
 #include "stream/grid.h"
 
 namespace sluice::apps {
+namespace {
+
+/// FNV-1a over 64-bit words: tells models apart, and is no protection against forgery.
+std::string digest_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  std::array<std::uint64_t, 8192> words;
+  for (;;) {
+    words.fill(0);
+    file.read(reinterpret_cast<char*>(words.data()), sizeof words);
+    const auto bytes = static_cast<std::size_t>(file.gcount());
+    for (std::size_t i = 0; i * sizeof(words[0]) < bytes; ++i)
+      hash = (hash ^ words[i]) * 0x100000001b3u;
+    hash = (hash ^ bytes) * 0x100000001b3u;
+    if (bytes < sizeof words) break;
+  }
+  if (file.bad() || !file.eof()) throw input_error(path, "can't be read", "an ONNX file");
+  return fmt::format("{:016x}", hash);
+}
+
+}  // namespace
+
+std::map<std::string, std::string> describe(const EncoderChoice& choice) {
+  if (!choice.model) return {};
+  std::map<std::string, std::string> settings{
+      {"encoder", std::filesystem::path(*choice.model).filename().string()},
+      {"encoder-digest", digest_of(*choice.model)},
+      {"encoder-preset", choice.preset},
+      {"encoder-filter", choice.filter}};
+  if (choice.output) settings["encoder-output"] = *choice.output;
+  if (choice.attention) settings["encoder-attention"] = *choice.attention;
+  if (choice.prefix) settings["encoder-prefix"] = fmt::format("{}", *choice.prefix);
+  return settings;
+}
 
 void add_encoder_options(CLI::App& command, EncoderChoice& choice) {
   constexpr auto group = "Encoder";

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,11 @@ struct EncoderChoice {
 
 /// Adds --encoder and what belongs to it.
 void add_encoder_options(CLI::App& command, EncoderChoice& choice);
+
+/// What decides the features, as text under the options' names: the model's file name, a digest of
+/// its bytes (`encoder-digest`, 16 hexadecimal digits), and how it is fed and read. Empty without a
+/// model. Throws sluice::Error if the file can't be read.
+[[nodiscard]] std::map<std::string, std::string> describe(const EncoderChoice& choice);
 
 /// Opens `input` with the chosen encoder. `grid`: rows,columns; `size`: width,height in pixels.
 /// Throws sluice::Error naming the option, the model or the input.

@@ -163,6 +163,7 @@ OpenInput open_input(const InputOptions& options, const std::atomic<bool>& stop,
   switch (open.kind) {
     case InputKind::video:
       open.source = open_video(options, stop, threads);
+      open.settings = describe(options.encoder);
       if (!options.encoder.model) open.default_tau = kernels::patch_descriptor_default_tau;
       break;
     case InputKind::feature_file: open.source = open_features(options); break;

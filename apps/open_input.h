@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -48,6 +49,8 @@ struct OpenInput {
   InputKind kind = InputKind::video;
   std::unique_ptr<stream::FrameSource> source;
   double default_tau = 0.8;  ///< what suits the features this input gives
+  /// What decides the features besides the input itself: the user's own encoder.
+  std::map<std::string, std::string> settings;
 };
 
 /// For everything but 3-D recordings, which only `sluice replay` takes. Throws sluice::Error for

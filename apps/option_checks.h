@@ -1,6 +1,7 @@
 // Checks of option values, in words a person can use.
 #pragma once
 
+#include <cmath>
 #include <cstdlib>
 #include <string>
 
@@ -12,6 +13,11 @@ inline std::string above_zero(const std::string& text) {
   const double value = std::strtod(text.c_str(), &end);
   return end != text.c_str() && *end == '\0' && value > 0 ? ""
                                                           : text + ": expected a number above 0";
+}
+
+/// For CLI11: empty unless `text` is "nan", which every range lets pass.
+inline std::string not_a_number(const std::string& text) {
+  return std::isnan(std::strtod(text.c_str(), nullptr)) ? text + ": expected a number" : "";
 }
 
 /// For CLI11: empty if `text` is an endpoint that another process can reach.

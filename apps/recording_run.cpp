@@ -90,7 +90,7 @@ class Collector {
 void describe_run(RecordingRun& run, const temporal::VideoReducerOptions& options,
                   const stream::InputStatistics& statistics) {
   stream::Trace& trace = run.trace;
-  trace.settings = describe(options);
+  trace.settings.merge(describe(options));
   trace.tau = options.reduction.tau;
   trace.causal = options.causal;
   trace.retain = options.reduction.budget
@@ -117,12 +117,14 @@ void describe_run(RecordingRun& run, const temporal::VideoReducerOptions& option
 }  // namespace
 
 RecordingRun run_recording(stream::FrameSource& source, const std::string& input,
+                           const std::map<std::string, std::string>& input_settings,
                            const temporal::VideoReducerOptions& options, int threads,
                            const std::atomic<bool>& stop, const OnFrame& on_frame) {
   kernels::Resources resources(threads);
   temporal::VideoReducer reducer(resources, source.source(), options);
   RecordingRun run;
   run.trace.input = input;
+  run.trace.settings = input_settings;
   Collector collector(run, source.source());
   stream::FeatureFrame frame;
   temporal::ReducedSegment segment;

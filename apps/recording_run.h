@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <map>
 #include <string>
 
 #include "stream/feature_frame.h"
@@ -24,9 +25,11 @@ struct RecordingRun {
 /// Called after each frame, before the engine takes its features.
 using OnFrame = std::function<void(const stream::FeatureFrame& frame)>;
 
-/// Reads `source` to its end (or until `stop`) and reduces it. Throws sluice::Error if there is not
-/// a single frame, or memory for a recording's features runs out.
+/// Reads `source` to its end (or until `stop`) and reduces it. `input_settings` join the engine's
+/// in what is written. Throws sluice::Error if there is not a single frame, or memory for a
+/// recording's features runs out.
 [[nodiscard]] RecordingRun run_recording(stream::FrameSource& source, const std::string& input,
+                                         const std::map<std::string, std::string>& input_settings,
                                          const temporal::VideoReducerOptions& options, int threads,
                                          const std::atomic<bool>& stop, const OnFrame& on_frame);
 

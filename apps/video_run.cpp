@@ -32,7 +32,8 @@ class Recorder {
     trace_.source = source.source();
     trace_.budget = options.memory.budget;
     trace_.recent = options.memory.recent;
-    trace_.settings = describe(options.reduction);
+    trace_.settings = options.input_settings;
+    trace_.settings.merge(describe(options.reduction));
     trace_.settings["tokens"] = fmt::format("{}", options.memory.budget);
     trace_.settings["recent"] = fmt::format("{}", options.memory.recent);
     segment_.tokens.source = source.source();

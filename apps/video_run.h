@@ -5,6 +5,7 @@
 #include <exception>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -16,9 +17,10 @@
 namespace sluice::apps {
 
 struct VideoRunOptions {
-  std::string input;                        ///< as the user named it
-  std::filesystem::path output;             ///< folder that is there
-  temporal::VideoReducerOptions reduction;  ///< causal
+  std::string input;                                  ///< as the user named it
+  std::map<std::string, std::string> input_settings;  ///< join the engine's in what is written
+  std::filesystem::path output;                       ///< folder that is there
+  temporal::VideoReducerOptions reduction;            ///< causal
   temporal::TokenMemoryOptions memory;
   /// Seconds of the video between snapshots; unset: none.
   std::optional<double> snapshot_every_s;

@@ -84,12 +84,22 @@ void check_times(std::span<const double> pts) {
                         "finite times that don't decrease");
 }
 
+/// So that the sum of all weights stays far from what an i64 can hold.
+void check_weights(const TokenBatch& segment) {
+  constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+  for (std::size_t i = 0; i < segment.weight.size(); ++i)
+    if (segment.weight[i] > most)
+      throw input_error(where, concat("token ", i, " has a weight of ", segment.weight[i]),
+                        concat("1 to ", most, " input tokens"));
+}
+
 /// The tokens' own frames lie within the segment's.
 void check_frames(const TokenBatch& segment, std::int64_t first, std::int64_t frames) {
-  const std::int64_t last = first + frames - 1;
-  if (frames < 1 || first < 0 || last > std::numeric_limits<std::int32_t>::max())
+  constexpr std::int64_t most_frames = std::numeric_limits<std::int32_t>::max();
+  if (frames < 1 || first < 0 || first > most_frames || frames - 1 > most_frames - first)
     throw input_error(where, concat("a segment of ", frames, " frames from ", first, " on"),
                       "one or more frames, numbered from 0 to 2^31 - 1");
+  const std::int64_t last = first + frames - 1;
   for (std::size_t i = 0; i < segment.frame.size(); ++i)
     if (segment.frame[i] < first || segment.frame_last[i] > last)
       throw input_error(where,
@@ -232,6 +242,7 @@ void TokenMemory::check(const TokenBatch& segment, std::int64_t first_frame,
   check_columns(segment);
   check_frames(segment, first_frame, std::ssize(pts));
   check_times(pts);
+  check_weights(segment);
   check_like_first(segment);
   if (chapters_.empty()) return;
   const MemoryChapter& last = chapters_.back();

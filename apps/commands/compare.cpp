@@ -62,8 +62,8 @@ int run(const CompareOptions& options, int threads) {
     make_output_folder(options.output);  // not before the input is known to be readable
     Progress progress(setting.label, input.source->frame_count());
     auto run = run_recording(
-        *input.source, options.input.input, setting.reduction.resolve(input.default_tau), threads,
-        stop_requested(),
+        *input.source, options.input.input, input.settings,
+        setting.reduction.resolve(input.default_tau), threads, stop_requested(),
         [&progress](const stream::FeatureFrame& frame) { progress.update(frame.index + 1); });
     if (run.error) std::rethrow_exception(run.error);
     if (run.stopped) break;  // what is complete is still worth comparing

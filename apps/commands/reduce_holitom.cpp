@@ -7,11 +7,13 @@
 #include "apps/aligned_tensor.h"
 #include "apps/commands/exit_code.h"
 #include "apps/output_folder.h"
+#include "apps/terminal_notes.h"
+#include "kernels/backend.h"
 #include "kernels/error.h"
 #include "stream/grid.h"
 #include "stream/tensor_access.h"
 #include "stream/token_file.h"
-#include "temporal/reduce.h"
+#include "temporal/reduce_on_backend.h"
 
 namespace sluice::apps {
 namespace {
@@ -70,12 +72,18 @@ stream::TokenFile token_file(temporal::Reduction&& result, const stream::Grid& g
 void add_holitom_options(CLI::App& command, HolitomOptions& options) {
   command.add_option("--grid", options.grid,
                      "Rows,columns of a frame's tokens [from the file, or the squarest]");
+  command
+      .add_option("--backend", options.backend,
+                  "What computes: auto is CUDA where it can be used, or else the CPU "
+                  "[auto; or what SLUICE_BACKEND says]")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
   add_reduction_options(command, options.reduction, ReductionScope::clip);
 }
 
 int run_holitom(const std::filesystem::path& input, const std::filesystem::path& output,
                 const HolitomOptions& options, int threads) {
   const auto engine = options.reduction.resolve(0.8);
+  const auto backend = kernels::requested_backend(options.backend);
   refuse_to_overwrite(input, output);
   const stream::SafetensorsFile mapped(input);
   const stream::SafetensorsView& file = mapped.contents();
@@ -89,8 +97,12 @@ int run_holitom(const std::filesystem::path& input, const std::filesystem::path&
   const stream::Grid grid = grid_of(options, file, features.size(1));
 
   kernels::Resources resources(threads);
-  auto result = temporal::reduce(
-      resources, features, attention.defined() ? attention.view() : TensorView(), engine.reduction);
+  auto [result, used] = temporal::reduce_on_backend(
+      backend, resources, features, attention.defined() ? attention.view() : TensorView(),
+      engine.reduction);
+  // Most machines have no GPU: only who wrote "auto" is told why it was not used.
+  if (!options.backend.empty() && !used.reason.empty())
+    print_notes({concat("computed on the CPU: ", used.reason)});
   const std::int64_t seen = result.frames * result.positions;
   const std::int64_t available = result.available;
   const std::int64_t non_finite = result.non_finite;

@@ -54,8 +54,8 @@ RecordingRun run_engine(const ReplayOptions& options, int threads, ThumbnailStor
   Progress progress("Reading frames", input.source->frame_count());
   const auto* video = dynamic_cast<const stream::PictureFrameSource*>(input.source.get());
   const bool wants_thumbnails = video != nullptr && options.no_overlay && !options.no_report;
-  return run_recording(*input.source, options.input.input, engine, threads, stop_requested(),
-                       [&](const stream::FeatureFrame& frame) {
+  return run_recording(*input.source, options.input.input, input.settings, engine, threads,
+                       stop_requested(), [&](const stream::FeatureFrame& frame) {
                          progress.update(frame.index + 1);
                          if (wants_thumbnails)
                            thumbnails.offer(frame.index, video->picture(), input.source->source());

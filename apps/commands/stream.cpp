@@ -4,7 +4,9 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <exception>
+#include <map>
 #include <memory>
+#include <string>
 #include <thread>
 
 #include "apps/commands/command.h"
@@ -38,13 +40,14 @@ struct StreamOptions {
 class SegmentSender {
  public:
   SegmentSender(const StreamOptions& options, const temporal::VideoReducerOptions& engine,
-                bool live)
+                std::map<std::string, std::string> input_settings, bool live)
       : may_drop_(live),
         linger_(options.linger_ms),
         sender_(options.endpoint, sender_options(options, live)) {
     header_.stream = options.stream;
     header_.retain = engine.reduction.retain;
-    header_.settings_hash = settings_hash(describe(engine));
+    input_settings.merge(describe(engine));
+    header_.settings_hash = settings_hash(input_settings);
   }
 
   /// False once the user asked to stop and the receiver is not reading.
@@ -147,7 +150,7 @@ int run(const StreamOptions& options, int threads) {
   const bool live = options.realtime || !input.source->is_recording();
   kernels::Resources resources(threads);
   temporal::VideoReducer reducer(resources, input.source->source(), engine);
-  SegmentSender sender(options, engine, live);
+  SegmentSender sender(options, engine, input.settings, live);
   fmt::print("Sending {} from {}\n", options.stream, sender.endpoint());
   std::fflush(stdout);
 

@@ -15,6 +15,7 @@
 #include "apps/commands/exit_code.h"
 #include "apps/interrupt.h"
 #include "apps/open_input.h"
+#include "apps/option_checks.h"
 #include "apps/output_folder.h"
 #include "apps/progress.h"
 #include "apps/recording_pictures.h"
@@ -57,6 +58,7 @@ std::int64_t fitting_latency(const temporal::TokenMemoryOptions& memory, std::in
 VideoRunOptions run_options(const VideoOptions& options, const OpenInput& input, int threads) {
   VideoRunOptions run;
   run.input = options.input.input;
+  run.input_settings = input.settings;
   run.output = options.output;
   run.reduction = options.reduction.resolve(input.default_tau);
   run.reduction.causal = true;
@@ -92,6 +94,14 @@ void print_outcome(const report::MemoryTrace& trace, const std::filesystem::path
       totals.frames, totals.seen, trace.arrived, trace.held, trace.chapters.size(), trace.budget,
       output.string());
   std::fflush(stdout);
+  if (totals.non_finite > 0)
+    fmt::print(stderr, "sluice: {} of {} input tokens hold NaN or infinity\n", totals.non_finite,
+               totals.seen);
+  if (trace.memory.oversized > 0)
+    fmt::print(stderr,
+               "sluice: {} of {} segments were too large to be held as they came: --tokens or "
+               "--recent is small for {} tokens a frame\n",
+               trace.memory.oversized, trace.memory.segments, trace.source.positions());
   if (totals.skipped_input > 0)
     fmt::print(stderr, "sluice: {} damaged pieces of the input were skipped\n",
                totals.skipped_input);
@@ -126,12 +136,14 @@ void add_memory_options(CLI::App& command, VideoOptions& options) {
       .add_option("--recent", options.memory.recent,
                   "Share of them for the newest segments, which stay as they came")
       ->capture_default_str()
+      ->check(not_a_number)
       ->check(CLI::Range(0.0, 1.0))
       ->group(group);
   command
       .add_option("--snapshot-every", options.snapshot_every_s,
                   "Seconds of the video after which tokens-SECONDS.safetensors is written, again "
                   "and again")
+      ->check(not_a_number)
       ->check(CLI::Range(0.001, 1e9))
       ->group(group);
 }

@@ -59,6 +59,8 @@ _LAZY |= {name: "benchmark" for name in ("BenchResult", "BenchRow", "bench")}
 
 
 def __getattr__(name: str) -> Any:
+    if name == "vllm":
+        return import_module(".vllm", __name__)
     if name not in _LAZY:
         raise AttributeError(f"module 'sluice' has no attribute {name!r}")
     return getattr(import_module(f".{_LAZY[name]}", __name__), name)

@@ -53,12 +53,16 @@ class MemoryCounts:
 class TokenMemory:
     """Holds at most `budget` tokens: as it fills, older segments are merged further.
 
-        reducer, memory = sluice.VideoReducer(retain=1.0), sluice.TokenMemory(8192)
-        for features in encoder:              # [S,D], for hours
+        reducer = sluice.VideoReducer(retain=1.0, latency=16)  # lags by at most 16 frames
+        memory = sluice.TokenMemory(8192)
+        for features in encoder:                               # [S,D], for hours
             reducer.push(features)
             for segment in reducer.take():
                 memory.add(segment)
-        model.ask(memory.tokens)              # at any moment
+            ask(memory.tokens)                                 # at any moment
+        reducer.finish()                                       # what still waits
+        for segment in reducer.take():
+            memory.add(segment)
 
     After every `add`: at most `budget` tokens; every frame lies in a chapter, and every chapter has
     a token; the newest segments, as many as arrived with `recent` of the budget, are bit for bit as

@@ -63,8 +63,12 @@ class Pruning:
 
     def __enter__(self) -> Pruning:
         self._claim()
-        if self._settings.reducer is not None or self._settings.stages:
-            self._watch()
+        try:
+            if self._settings.reducer is not None or self._settings.stages:
+                self._watch()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def _claim(self) -> None:
@@ -83,7 +87,9 @@ class Pruning:
         hooks = DecoderHooks(self._adapter, self._settings, self._report)
         self._handles = hooks.install(self._model)
         if self._settings.reducer is not None and self._encoder is not None:
-            self._handles += self._encoder.install()
+            encoder = self._encoder
+            self._handles += encoder.install()
+            self._handles.append(self._model.register_forward_hook(lambda *_: encoder.prompt_done()))
         return hooks
 
     def __exit__(

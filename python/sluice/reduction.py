@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from . import _engine
+from .cuda import cuda_device, framework_on_cuda, reduce_on_cuda
 from .errors import InputError
-from .tensors import Array, as_input, as_optional, framework_of
+from .tensors import Array, as_input, as_optional, framework_of, to_numpy
 from .tokens import Tokens, tokens_from
 
 
@@ -70,7 +71,7 @@ class Reduction:
 
     @property
     def features(self) -> Array:
-        """[kept,D] in the type and framework of the input."""
+        """[kept,D] in the type and framework of the input, and where that lies."""
         return self.tokens.features
 
 
@@ -100,14 +101,19 @@ def reduce(
             tokens of width D, each at least 1. Read in place, never written.
         attention: [F,S] of any float type (others than float32 are converted first): attention that
             each token received in the encoder. None: a saliency computed from the features ranks
-            the tokens.
+            the tokens. In host memory, or on the device of the features.
         grid: rows and columns of a frame's tokens; None: the squarest factorisation of S.
+
+    Features on a CUDA device are reduced there if the package was built with CUDA, and the kept ones
+    stay there; neither is copied. What the caller's current stream still does with the input comes
+    first, and nothing is left to be done when the call returns. `tokens` has the same bits as from
+    the CPU, in NumPy arrays but for the features.
 
     The other arguments are those of HolitomParameters. The same input gives the same output, bit
     for bit, for every number of threads. An interrupt (Ctrl-C) ends the call within a tenth of a
-    second or so, however long the clip.
+    second or so, however long the clip; on CUDA it waits until the call is done.
 
-    Raises InputError naming the argument.
+    Raises InputError naming the argument, and EngineError for a device that can't be used.
     """
     parameters = HolitomParameters(
         retain, tau, budget, beta, plain_mean, knn, contextual, max_window, rounding, order
@@ -122,11 +128,15 @@ def reduce_with(
     grid: tuple[int, int] | None = None,
 ) -> Reduction:
     """As `reduce`, with parameters that were made before."""
-    wrap = framework_of(features)
-    result = _engine.reduce(
-        as_input(features, "features"), as_optional(attention, "attention"), parameters
-    )
-    tokens = tokens_from(result["columns"], result["source"], wrap)
+    if cuda_device(features) is None:
+        wrap = wrap_features = framework_of(features)
+        result = _engine.reduce(
+            as_input(features, "features"), as_optional(attention, "attention"), parameters
+        )
+    else:
+        result = reduce_on_cuda(features, attention, parameters)
+        wrap, wrap_features = to_numpy, framework_on_cuda(features)
+    tokens = tokens_from(result["columns"], result["source"], wrap, wrap_features)
     assignment = wrap(result["assignment"])
     if grid is not None:
         _place(tokens, grid, int(assignment.shape[1]))

@@ -11,7 +11,7 @@ import numpy as np
 from .errors import InputError
 
 Array: TypeAlias = Any
-"""A NumPy array, a PyTorch tensor on the CPU, or another object with `__dlpack__`."""
+"""A NumPy array, a PyTorch tensor, or another object with `__dlpack__`; on the CPU unless said."""
 
 Wrap: TypeAlias = Callable[[Any], Array]
 """Turns the engine's memory into one framework's tensor, without a copy."""
@@ -91,15 +91,19 @@ def as_indices(value: Array | Sequence[int] | None, name: str) -> Any:
     return indices.astype(np.int64)
 
 
-def _torch_input(value: Any, name: str) -> Any:
-    if value.device.type != "cpu":
-        raise InputError(
-            f"{name}: is on {value.device}; expected host memory (.cpu()): "
-            "this build computes on the CPU"
-        )
+def dense_torch(value: Any, name: str) -> Any:
+    """The tensor itself, or a copy on its device if it has gaps or another order."""
     if value.layout is not _torch().strided:
         raise InputError(f"{name}: is a tensor of {value.layout}; expected a dense one")
     return value.detach().resolve_conj().resolve_neg().contiguous()
+
+
+def _torch_input(value: Any, name: str) -> Any:
+    if value.device.type != "cpu":
+        raise InputError(
+            f"{name}: is on {value.device}; expected host memory (.cpu()), where this is computed"
+        )
+    return dense_torch(value, name)
 
 
 def _numpy_input(value: np.ndarray, name: str) -> np.ndarray:

@@ -75,7 +75,8 @@ class Tokens:
     """N tokens of one source, in the order in which a model is to see them.
 
     All tensors belong to the framework of the input (or the one asked for), and share the engine's
-    memory. What is not known is None.
+    memory; but where the features are on a CUDA device, all others are NumPy arrays. What is not
+    known is None.
     """
 
     source: Source
@@ -120,6 +121,15 @@ class Tokens:
 COLUMNS = tuple(column.name for column in fields(Tokens) if column.name != "source")
 
 
-def tokens_from(columns: Mapping[str, Any], source: Mapping[str, Any], wrap: Wrap) -> Tokens:
-    """The engine's columns as tensors of one framework."""
-    return Tokens(Source(**source), **{name: wrap(column) for name, column in columns.items()})
+def tokens_from(
+    columns: Mapping[str, Any],
+    source: Mapping[str, Any],
+    wrap: Wrap,
+    wrap_features: Wrap | None = None,
+) -> Tokens:
+    """The engine's columns as tensors of one framework; the features of another if one is given."""
+    wraps = {"features": wrap_features or wrap}
+    return Tokens(
+        Source(**source),
+        **{name: wraps.get(name, wrap)(column) for name, column in columns.items()},
+    )

@@ -172,8 +172,12 @@ def _tensor(value: Any, name: str) -> Tensor:
         raise InputError(f"{name}: is {_described(value)}; expected a tensor [N,D] of floats")
     if value.ndim != 2 or 0 in value.shape:
         raise InputError(f"{name}: has shape {list(value.shape)}; expected [N,D], not empty")
-    if not value.is_floating_point():
-        raise InputError(f"{name}: has type {value.dtype}; expected floats")
+    if value.dtype == torch.float64:
+        value = value.float()  # NumPy's default; servers take the three types below
+    if value.dtype not in (torch.float32, torch.float16, torch.bfloat16):
+        raise InputError(f"{name}: has type {value.dtype}; expected float32, float16 or bfloat16")
+    if not value.isfinite().all():
+        raise InputError(f"{name}: has NaN or infinity, which a server may not survive")
     return value
 
 

@@ -1,22 +1,14 @@
 #include "python/src/bindings.h"
 #include "python/src/holitom_options.h"
+#include "python/src/reduction_fields.h"
 #include "python/src/resource_pool.h"
 #include "python/src/tensor_argument.h"
-#include "python/src/tensor_result.h"
-#include "python/src/token_columns.h"
 #include "temporal/reduce.h"
 
 namespace sluice::python {
 namespace {
 
 namespace nb = nanobind;
-
-nb::list segments_of(const std::vector<temporal::Segment>& segments) {
-  nb::list list;
-  for (const auto& segment : segments)
-    list.append(nb::make_tuple(segment.first, segment.last, segment.forced));
-  return list;
-}
 
 nb::dict reduce(nb::handle features_, nb::handle attention_, nb::handle parameters_) {
   const auto parameters = holitom_parameters(parameters_);
@@ -34,15 +26,7 @@ nb::dict reduce(nb::handle features_, nb::handle attention_, nb::handle paramete
     BorrowedResources resources;
     result = temporal::reduce(resources, features.view(), scores, parameters);
   }
-  nb::dict fields;
-  fields["source"] = source_fields(result.tokens.source);
-  fields["columns"] = columns_of(std::move(result.tokens));
-  fields["segments"] = segments_of(result.segments);
-  fields["assignment"] =
-      tensor_result(std::move(result.assignment), {result.frames, result.positions});
-  fields["available"] = result.available;
-  fields["non_finite"] = result.non_finite;
-  return fields;
+  return reduction_fields(result);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 namespace sluice::python {
 
 void bind_calibration(nanobind::module_& module);
+void bind_cuda_reduce(nanobind::module_& module);  // built where a CUDA compiler was found
 void bind_inner_merge(nanobind::module_& module);
 void bind_packet(nanobind::module_& module);
 void bind_reduce(nanobind::module_& module);

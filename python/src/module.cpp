@@ -16,6 +16,9 @@ NB_MODULE(_engine, module) {
              "Threads of every call and object from now on; 0: one per core.");
   module.def("threads", &threads, "As set; 0: one per core.");
   bind_reduce(module);
+#if defined(SLUICE_WITH_CUDA)
+  bind_cuda_reduce(module);
+#endif
   bind_inner_merge(module);
   bind_stage_gate(module);
   bind_selection(module);

@@ -38,18 +38,33 @@ std::string class_name(nb::handle value) {
   return nb::cast<std::string>(nb::str(value.type().attr("__name__")));
 }
 
+std::string cuda_device(int index) {
+  return concat("CUDA device ", index);
+}
+
+/// Throws unless the array lies where it shall.
+void require_device(const nb::ndarray<nb::ro>& array, kernels::Device device,
+                    const char* argument) {
+  const bool on_cuda = array.device_type() == nb::device::cuda::value;
+  if (device.kind == kernels::Device::Kind::cuda ? on_cuda && array.device_id() == device.index
+                                                 : array.device_type() == nb::device::cpu::value)
+    return;
+  throw input_error(argument,
+                    concat("is on ", on_cuda ? cuda_device(static_cast<int>(array.device_id()))
+                                             : "another device"),
+                    device.kind == kernels::Device::Kind::cuda ? cuda_device(device.index)
+                                                               : "host memory (.cpu())");
+}
+
 }  // namespace
 
-TensorArgument::TensorArgument(nb::handle value, const char* argument) : name_(argument) {
+TensorArgument::TensorArgument(nb::handle value, const char* argument, kernels::Device device)
+    : name_(argument) {
   if (value.is_none()) return;
   if (!nb::try_cast(value, array_, false))
     throw input_error(argument, concat("is a ", class_name(value), " that can't be read"),
                       "a NumPy array, a PyTorch tensor, or another that speaks DLPack");
-  if (array_.device_type() != nb::device::cpu::value)
-    throw input_error(argument,
-                      array_.device_type() == nb::device::cuda::value ? "is on a CUDA device"
-                                                                      : "is on another device",
-                      "host memory (.cpu()): this build computes on the CPU");
+  require_device(array_, device, argument);
   const auto type = engine_type(array_.dtype());
   if (!type)
     throw input_error(argument, "has an element type that the engine does not know",
@@ -58,11 +73,11 @@ TensorArgument::TensorArgument(nb::handle value, const char* argument) : name_(a
     throw input_error(argument, concat("has ", array_.ndim(), " dimensions"), "1 to 8");
   const kernels::Shape shape(std::span(array_.shape_ptr(), array_.ndim()));
   view_ = kernels::TensorView(array_.data(), *type, shape,
-                              std::span(array_.stride_ptr(), array_.ndim()));
+                              std::span(array_.stride_ptr(), array_.ndim()), device);
   if (shape.element_count() > 0 && !view_.is_contiguous())
     throw input_error(argument, "is strided", "contiguous memory");
   // A view without gaps, whatever strides an empty tensor or an extent of one came with.
-  view_ = kernels::TensorView(array_.data(), *type, shape);
+  view_ = kernels::TensorView(array_.data(), *type, shape, device);
   if (reinterpret_cast<std::uintptr_t>(array_.data()) % kernels::item_size(*type) != 0)
     throw input_error(argument, "is not aligned to its elements", "aligned memory");
 }

@@ -18,8 +18,8 @@ namespace sluice::python {
 class TensorArgument {
  public:
   /// None becomes a view that is not defined. Throws sluice::Error naming `argument` for anything
-  /// that is no tensor in contiguous host memory, or of a type that the engine doesn't have.
-  TensorArgument(nanobind::handle value, const char* argument);
+  /// that is no tensor in contiguous memory of `device`, or of a type that the engine doesn't have.
+  TensorArgument(nanobind::handle value, const char* argument, kernels::Device device = {});
 
   [[nodiscard]] bool given() const noexcept { return view_.defined(); }
   [[nodiscard]] const kernels::TensorView& view() const noexcept { return view_; }

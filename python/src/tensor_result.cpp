@@ -29,7 +29,7 @@ nb::dlpack::dtype dlpack_type(DType type) {
   return {};
 }
 
-// An empty vector has no memory, but every tensor has an address.
+// An empty vector has no memory, but every tensor on the host has an address.
 alignas(64) std::array<std::byte, 64> nothing{};
 
 }  // namespace
@@ -38,10 +38,12 @@ nb::object tensor_of(kernels::TensorView view, nb::handle owner) {
   std::array<std::size_t, kernels::Shape::max_rank> shape{};
   for (std::size_t axis = 0; axis < view.rank(); ++axis)
     shape[axis] = static_cast<std::size_t>(view.size(axis));
+  const bool on_cuda = view.device().kind == kernels::Device::Kind::cuda;
   // Python has no tensors that are read-only in all frameworks; the memory is the caller's now.
-  void* data = view.data() == nullptr ? nothing.data() : const_cast<void*>(view.data());
-  return nb::cast(nb::ndarray<nb::array_api>(data, view.rank(), shape.data(), owner, nullptr,
-                                             dlpack_type(view.dtype())));
+  void* data = view.data() == nullptr && !on_cuda ? nothing.data() : const_cast<void*>(view.data());
+  return nb::cast(nb::ndarray<nb::array_api>(
+      data, view.rank(), shape.data(), owner, nullptr, dlpack_type(view.dtype()),
+      on_cuda ? nb::device::cuda::value : nb::device::cpu::value, view.device().index));
 }
 
 nb::object tensor_result(kernels::Tensor&& tensor) {

@@ -12,7 +12,8 @@
 
 namespace sluice::python {
 
-/// A tensor that speaks DLPack and the buffer protocol. `owner` lives at least as long as it does.
+/// A tensor that speaks DLPack and, on the host, the buffer protocol. `owner` lives at least as
+/// long as it does. On a device, nothing may still be writing it: consumers don't wait.
 [[nodiscard]] nanobind::object tensor_of(kernels::TensorView view, nanobind::handle owner);
 
 /// Takes over `value`, and lets Python destroy it.

@@ -40,7 +40,7 @@ bool EncodedVideoSource::encode_more() {
     const VideoFrame* picture = nullptr;
     try {
       picture = decoder_->acquire();
-    } catch (const Error&) {
+    } catch (...) {
       if (count == 0) throw;  // else what came before it goes first: acquire() throws it again
     }
     if (picture == nullptr) break;

@@ -55,7 +55,8 @@ Grid deduce_grid(std::int64_t tokens, int width, int height, std::optional<std::
   if (grids.empty())
     throw input_error(where, concat(picture, " are no grid of square patches"),
                       prefix ? "another --encoder-prefix, or --grid"
-                             : "--grid; what is over is taken for class and register tokens");
+                             : "--grid, or --encoder-prefix: up to 8 tokens over are taken for "
+                               "class and register tokens");
   std::string choices;
   for (const Grid& grid : grids)
     choices +=
@@ -89,11 +90,13 @@ TokenLayout deduce_layout(const kernels::Shape& shape, int picture_width, int pi
   const std::int64_t tokens = shape[1];
   if (!grid) grid = deduce_grid(tokens, picture_width, picture_height, prefix, where);
   const std::int64_t over = tokens - product(*grid);
-  if (over < 0 || over != prefix.value_or(over))
-    throw input_error("--grid",
-                      concat(to_string(*grid), " for the ", tokens, " tokens of ", where,
-                             prefix ? concat(" with a prefix of ", *prefix) : std::string()),
-                      "rows and columns that multiply to the tokens behind the prefix");
+  // A grid of another resolution would pass for one with very many class tokens.
+  if (over < 0 || over != prefix.value_or(std::min(over, most_deduced_prefix)))
+    throw input_error(
+        "--grid",
+        concat(to_string(*grid), " for the ", tokens, " tokens of ", where,
+               prefix ? concat(" with a prefix of ", *prefix) : std::string()),
+        "rows and columns that multiply to the tokens behind the prefix (--encoder-prefix)");
   return {*grid, over, shape[2], false};
 }
 

@@ -366,6 +366,11 @@ REFUSED = {
     ),
     "wrong prefix": (tiny_vit.Shape(), ("--encoder-prefix", 2), ["65 tokens", "--encoder-prefix"]),
     "wrong grid": (tiny_vit.Shape(), ("--grid", "9,9"), ["9,9", "65 tokens"]),
+    "a grid that would leave 12 class tokens": (
+        tiny_vit.Shape(prefix=12),
+        ("--grid", "8,8"),
+        ["8,8", "76 tokens", "--encoder-prefix"],
+    ),
     "a prefix nobody has": (tiny_vit.Shape(prefix=12), (), ["76 tokens", "--grid"]),
     "the attention as features": (
         tiny_vit.Shape(),
@@ -385,7 +390,9 @@ def test_a_prefix_or_grid_that_is_named_is_taken(folder, pictures, tmp_path):
     shape = tiny_vit.Shape(prefix=12)
     path = tiny_vit.write(tmp_path / "vit.onnx", shape)
     expected, _ = oracle(path, pictures, shape=shape)
-    for number, options in enumerate([("--encoder-prefix", 12), ("--grid", "8,8")]):
+    for number, options in enumerate(
+        [("--encoder-prefix", 12), ("--encoder-prefix", 12, "--grid", "8,8")]
+    ):
         features = encoded(folder, path, tmp_path / str(number), *options)
         np.testing.assert_allclose(features, expected, atol=2e-5, rtol=0)
 

@@ -18,6 +18,7 @@ import replayed
 from samples import clip, needs_torch, resident_bytes, torch
 
 import sluice
+from sluice import _engine
 
 HERE = Path(__file__).resolve().parent
 
@@ -144,15 +145,16 @@ class Test3OnlineEqualsOffline:
 
 
 class Test4CpuAndCuda:
-    @pytest.mark.skip(reason="the package computes on the CPU: CUDA tensors are refused")
-    def test_the_same_set(self):
-        raise NotImplementedError
-
     @needs_torch
     @pytest.mark.skipif(torch is None or not torch.cuda.is_available(), reason="needs a GPU")
-    def test_a_tensor_on_a_gpu_is_refused_by_name(self):
-        with pytest.raises(sluice.InputError, match="^features: is on cuda"):
-            sluice.reduce(torch.zeros(2, 3, 4, device="cuda"))
+    def test_the_same_set(self):  # and more of that in test_cuda.py
+        if not hasattr(_engine, "reduce_on_cuda"):
+            pytest.skip("this package was built without CUDA")
+        features, attention = map(torch.from_numpy, clip(9, frames=30))
+        found = sluice.reduce(features.cuda(), attention.cuda(), retain=0.2)
+        expected = sluice.reduce(features, attention, retain=0.2)
+        assert np.array_equal(found.assignment, expected.assignment.numpy())
+        assert torch.equal(found.features.cpu(), expected.features)
 
 
 class Test5OriginTravels:

@@ -258,3 +258,17 @@ def test_memory_stays_flat_over_a_long_stream():
     _ = memory.tokens
     assert resident_bytes() - before < 8 << 20
     assert len(memory) <= 256 and memory.counts.frames == 3300
+
+
+def test_the_loop_of_the_readme_remembers_every_frame():
+    reducer, memory = sluice.VideoReducer(retain=1.0, latency=16), sluice.TokenMemory(64)
+    frames = np.random.default_rng(5).standard_normal((40, 9, 8), dtype=np.float32)
+    for features in frames:
+        reducer.push(features)
+        for segment in reducer.take():
+            memory.add(segment)
+    reducer.finish()
+    for segment in reducer.take():
+        memory.add(segment)
+    assert memory.chapters[0].first_frame == 0 and memory.chapters[-1].last_frame == 39
+    assert 0 < len(memory) <= 64

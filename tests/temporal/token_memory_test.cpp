@@ -395,6 +395,16 @@ TEST_F(RefusedSegment, WhoseTimesDecrease) {
   EXPECT_CONTAINS(refusal(), "finite times");
 }
 
+TEST_F(RefusedSegment, WhoseWeightsCouldOverflow) {
+  next_.tokens.weight[1] = std::int64_t{1} << 61;
+  EXPECT_CONTAINS(refusal(), "token 1 has a weight of 2305843009213693952");
+}
+
+TEST_F(RefusedSegment, WhoseFramesCouldOverflow) {
+  next_.first_frame = std::numeric_limits<std::int64_t>::max();
+  EXPECT_CONTAINS(refusal(), "numbered from 0 to 2^31 - 1");
+}
+
 TEST_F(RefusedSegment, WithoutFrames) {
   next_.pts.clear();
   EXPECT_CONTAINS(refusal(), "a segment of 0 frames");

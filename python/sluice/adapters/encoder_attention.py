@@ -73,6 +73,10 @@ class EncoderAttention(ABC):
     def remove(self) -> None:
         self._seen = Seen()
 
+    def prompt_done(self) -> None:
+        """Its frames may go, also those of images, which nobody asks for."""
+        self._seen.used = True
+
     def __call__(self, features: torch.Tensor) -> torch.Tensor:
         self._seen.used = True
         frames = len(features)

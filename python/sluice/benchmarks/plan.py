@@ -109,6 +109,11 @@ class Plan:
 
         ours = Way("sluice", share, inputs, pruned, encoded)
         count = self._measure(ours, 1).prompt_tokens - text
+        if count < 1:
+            raise InputError(
+                f"retain: {share:g} keeps none of the {encoded} tokens of this video; expected at "
+                "least one"
+            )
         ways = [ours]
         if UNIFORM in self._baselines:
             ways.append(self._uniform(share, count))
