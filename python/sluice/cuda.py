@@ -1,8 +1,8 @@
 """Tensors on a CUDA device: handed over by DLPack in both directions, without a copy.
 
 Order between streams is DLPack's: the input is asked for with the engine's stream, which its owner
-makes wait for whatever it still does with the memory. The host doesn't wait. The engine returns when
-its own stream is done, so whoever takes the result has nothing to wait for.
+makes wait for whatever it still does with the memory. The host doesn't wait. The engine returns
+when its own stream is done, so whoever takes the result has nothing to wait for.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def framework_on_cuda(value: Array) -> Wrap:
         return namespace.from_dlpack
     except AttributeError:
         raise InputError(
-            f"features: is a {type(value).__name__} on a CUDA device; expected a PyTorch tensor, or "
-            "an array of a library with from_dlpack()"
+            f"features: is a {type(value).__name__} on a CUDA device; expected a PyTorch tensor, "
+            "or an array of a library with from_dlpack()"
         ) from None
 
 

@@ -89,7 +89,8 @@ class Pruning:
         if self._settings.reducer is not None and self._encoder is not None:
             encoder = self._encoder
             self._handles += encoder.install()
-            self._handles.append(self._model.register_forward_hook(lambda *_: encoder.prompt_done()))
+            done = self._model.register_forward_hook(lambda *_: encoder.prompt_done())
+            self._handles.append(done)
         return hooks
 
     def __exit__(

@@ -104,8 +104,8 @@ def reduce(
             the tokens. In host memory, or on the device of the features.
         grid: rows and columns of a frame's tokens; None: the squarest factorisation of S.
 
-    Features on a CUDA device are reduced there if the package was built with CUDA, and the kept ones
-    stay there; neither is copied. What the caller's current stream still does with the input comes
+    Features on a CUDA device are reduced there if the package was built with CUDA, and the kept
+    ones stay there; neither is copied. What the caller's current stream still does with the input comes
     first, and nothing is left to be done when the call returns. `tokens` has the same bits as from
     the CPU, in NumPy arrays but for the features.
 
